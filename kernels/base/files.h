@@ -1,0 +1,61 @@
+/* files.h - whole files in, whole files out, folders, and never half of anything.
+ *
+ * A st_out writes NAME.part and becomes NAME when it is committed; until then the old NAME stands.
+ *
+ * May include: status.h, arena.h, text.h, limits.h.
+ */
+#ifndef ST_BASE_FILES_H
+#define ST_BASE_FILES_H
+
+#include "kernels/base/arena.h"
+#include "kernels/base/status.h"
+#include "kernels/base/text.h"
+
+/* The bytes of a regular file, in the arena, with a zero byte behind them.
+ *
+ * Fails   ST_ERR_IO "PATH: No such file or directory"; ST_ERR_LIMIT above bytes_max.
+ */
+ST_CHECKED st_status st_file_read(st_arena *arena, st_str *bytes, const char *path,
+                                  size_t bytes_max);
+
+/* A file in memory by mapping it; empty files map to {"" ,0}. */
+typedef struct st_map {
+    const unsigned char *data;
+    size_t               size;
+} st_map;
+ST_CHECKED st_status st_map_open(st_map *map, const char *path);
+void st_map_close(st_map *map);
+
+/* A file on its way. st_out_open makes the parent folders. After st_out_commit or st_out_discard
+ * the value is empty; discarding an empty one is fine, so an error path may always discard. */
+typedef struct st_out {
+    int   fd;               /* -1: empty */
+    char *path, *part;
+} st_out;
+
+st_out st_out_none(void);
+ST_CHECKED st_status st_out_open(st_out *out, const char *path);
+ST_CHECKED st_status st_out_write(st_out *out, const void *bytes, size_t size);
+ST_CHECKED st_status st_out_commit(st_out *out);        /* fsync, rename */
+void st_out_discard(st_out *out);
+
+/* Write a whole file in one go, atomically. */
+ST_CHECKED st_status st_file_write(const char *path, const void *bytes, size_t size);
+
+ST_CHECKED st_status st_folder_make(const char *path);      /* with its parents; fine if there */
+ST_CHECKED st_status st_folder_list(st_arena *arena, const char ***names, size_t *count,
+                                    const char *path);      /* sorted by bytes, without . and .. */
+bool st_file_exists(const char *path);                      /* a regular file, or what links to one */
+bool st_folder_exists(const char *path);
+ST_CHECKED st_status st_file_remove(const char *path);      /* fine if it was not there */
+ST_CHECKED st_status st_file_size(const char *path, uint64_t *bytes);
+
+/* "folder/name" in the arena. */
+ST_CHECKED st_status st_path_join(st_arena *arena, const char **path, const char *folder,
+                                  const char *name);
+/* The part after the last slash; trailing slashes do not count. View into `path`. */
+st_str st_path_name(const char *path);
+/* The name without its last extension. */
+st_str st_path_stem(const char *path);
+
+#endif

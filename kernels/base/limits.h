@@ -1,0 +1,30 @@
+/* limits.h - every size that comes from outside meets a named cap here, with its reason.
+ *
+ * Hitting a cap is ST_ERR_LIMIT, never a shorter answer.
+ */
+#ifndef ST_BASE_LIMITS_H
+#define ST_BASE_LIMITS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A JSON or JSONL file is held in memory whole. The largest real one, a 590,667-line question set,
+ * has 277 MB; eight times that still fits a small machine. */
+#define ST_TEXT_FILE_BYTES_MAX ((size_t)2 << 30)
+
+/* One line of a row file. Real rows have 1 to 4 KB; packed groups of rows stay under 1 MB. */
+#define ST_LINE_BYTES_MAX ((size_t)16 << 20)
+
+/* Points or vertices of one scan: 50 million, ten times the densest ScanNet mesh (data.md E-40). */
+#define ST_POINTS_MAX ((size_t)50000000)
+
+/* Coordinates beyond 100 km are not an indoor scan; below it, squares stay exact enough. */
+#define ST_COORDINATE_M_MAX 1.0e5
+
+/* Bytes of one label or scene name. The longest real one has 45. */
+#define ST_NAME_BYTES_MAX ((size_t)200)
+
+/* Worker threads of one run: more than any machine this program has met. */
+#define ST_JOBS_MAX 1024
+
+#endif
