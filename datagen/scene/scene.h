@@ -1,0 +1,165 @@
+/* scene.h - what we know of a room: its size, its objects, their boxes and names.
+ *
+ * A *scene* is made from a *scan* (what was captured) or read from published metadata. Lengths are
+ * metres in the scene frame, +Z up (data.md 1.2). A scene lives in the arena it was read into.
+ *
+ * May include: kernels/base, kernels/media, geometry, render, datagen/scans.
+ */
+#ifndef ST_SCENE_H
+#define ST_SCENE_H
+
+#include "datagen/scans/labels.h"
+#include "geometry/box.h"
+#include "kernels/base/arena.h"
+#include "kernels/base/json.h"
+#include "kernels/base/status.h"
+#include "kernels/base/text.h"
+
+/* What a reader or a rule had to say about an object or a room; printed by st_flag_name. */
+typedef enum st_flag {
+    ST_FLAG_THIN = 1 << 0,              /* a side was clamped to 5 mm                   */
+    ST_FLAG_TILTED = 1 << 1,            /* leans more than 3 degrees from gravity        */
+    ST_FLAG_SCATTERED = 1 << 2,         /* several clusters of points                    */
+    ST_FLAG_TRIMMED = 1 << 3,           /* stray clusters were dropped before fitting    */
+    ST_FLAG_DUPLICATE = 1 << 4,         /* a second instance was merged into this one    */
+    ST_FLAG_OVERLAP = 1 << 5,           /* some of its vertices belong to an earlier one */
+    ST_FLAG_PLURAL = 1 << 6,            /* one instance stands for several               */
+    ST_FLAG_UNALIGNED = 1 << 7,         /* the scan had no axis alignment                */
+    ST_FLAG_COUNT_MISMATCH = 1 << 8     /* published count and boxes disagree            */
+} st_flag;
+
+typedef struct st_object {
+    int         instance_id;
+    const char *raw_label;      /* the annotator's word, or the published label        */
+    const char *label;          /* the name used in questions                          */
+    int         nyu40;          /* 1..40, 0 unknown                                    */
+    int64_t     point_count;    /* 0 in published metadata                             */
+    st_obb      box;            /* what questions are asked about                      */
+    st_obb      box_min;        /* near-minimal volume box; equals box where there is one only */
+    double      aabb_min_m[3], aabb_max_m[3];   /* of the points; of the corners in published metadata */
+    bool        has_box_min;
+    bool        referent;       /* its label alone names it (data.md 3.9)              */
+    bool        countable;
+    unsigned    flags;          /* st_flag bits                                        */
+} st_object;
+
+typedef struct st_dropped {
+    int         instance_id;
+    const char *raw_label;
+    const char *reason;         /* "few_points", "unknown_label", ... (data.md 3.5)    */
+} st_dropped;
+
+typedef struct st_warning {
+    const char *rule;           /* "E-13"                                              */
+    const char *code;           /* "overlap"                                           */
+    const char *message;
+    int64_t     count;
+} st_warning;
+
+typedef struct st_input {
+    const char *path;
+    uint64_t    bytes;
+    char        sha256[65];
+} st_input;
+
+/* What a label's published count says; the boxes say what is really there. */
+typedef struct st_label_count {
+    const char *label;
+    int64_t     count;
+} st_label_count;
+
+typedef struct st_point2 {
+    double x_m, y_m;
+} st_point2;
+
+typedef struct st_outline {     /* one closed ring of the floor's border; holes run clockwise */
+    st_point2 *points;
+    size_t     count;
+} st_outline;
+
+typedef struct st_room {
+    bool        known;          /* false: no room block, no room question */
+    double      area_m2;
+    double      area_open_m2, area_hull_m2, floor_area_m2;      /* -1 when not measured */
+    double      area_vsi_m2, area_vsi_sd_m2;                    /* -1 when not measured */
+    double      alpha_radius_m;
+    double      center_m[3], aabb_min_m[3], aabb_max_m[3], floor_z_m;
+    bool        has_extent;     /* aabb and floor_z are known              */
+    const char *scene_type;     /* "Bedroom / Hotel", or NULL              */
+    unsigned    flags;
+    st_outline *outlines;       /* where known                             */
+    size_t      outline_count;
+} st_room;
+
+typedef struct st_scene {
+    const char     *dataset;        /* "scannet", "arkitscenes", "scannetpp", "synth" */
+    const char     *scene_id;
+    const char     *space_id;       /* the physical room: splits and guards use it    */
+    const char     *split;          /* "train", "val", or ""                          */
+    double          raw_to_scene[16];
+    int64_t         vertex_count, face_count, dropped_vertex_count;
+    bool            from_metadata;  /* published metadata: boxes only, no mesh        */
+    st_room         room;
+    st_object      *objects;        /* sorted by instance_id                          */
+    size_t          object_count;
+    st_label_count *counts;         /* sorted by label                                */
+    size_t          count_count;
+    st_dropped     *dropped;
+    size_t          dropped_count;
+    st_warning     *warnings;
+    size_t          warning_count;
+    st_input       *inputs;
+    size_t          input_count;
+} st_scene;
+
+typedef struct st_scene_list {
+    st_scene *scenes;
+    size_t    count, capacity;
+} st_scene_list;
+
+/* A scene that could not be read, and why; the others go on. */
+typedef struct st_scene_failure {
+    const char *scene_id;       /* NULL: the file as a whole */
+    const char *path;
+    st_status   why;
+} st_scene_failure;
+
+typedef struct st_failure_list {
+    st_scene_failure *failures;
+    size_t            count, capacity;
+} st_failure_list;
+
+/* Read every scene of a file, told apart by its content: one st-scene/1 object, or an object of
+ * scenes in the VSI-Bench form with `object_bbox` or `object_bboxes`.
+ *
+ *   list      scenes are appended, in file order, living in the arena
+ *   failures  scenes that could not be read are appended; the rest goes on
+ *
+ * Fails   only when nothing can go on: ST_ERR_MEMORY. A file that cannot be read at all is one
+ *         failure with scene_id NULL.
+ */
+ST_CHECKED st_status st_scene_read(st_scene_list *list, st_failure_list *failures, st_arena *arena,
+                                   const char *path);
+
+/* Append one scene in its st-scene/1 form (data.md 3.13) to `out`, pretty, keys in the stated
+ * order, the same bytes each time. */
+ST_CHECKED st_status st_scene_write(st_text *out, const st_scene *scene);
+
+/* Append scenes of one dataset in the VSI-Bench form (data.md 3.12): an object keyed by scene id
+ * with room_size, room_center, object_counts, object_bbox, video_path, dataset. Boxes are box_min
+ * where there is one. */
+ST_CHECKED st_status st_scene_write_vsi(st_text *out, const st_scene *scenes, size_t count);
+
+/* Objects that carry a label: the first index at or after `from`, or object_count. */
+size_t st_scene_find_label(const st_scene *scene, const char *label, size_t from);
+
+/* How many objects carry the label. */
+size_t st_scene_count_label(const st_scene *scene, const char *label);
+
+/* Set referent and countable of every object by the rules of data.md 3.8 and 3.9 from its labels,
+ * flags and the dropped list. Readers call it; so may a caller that changed the objects. */
+void st_scene_mark_referents(st_scene *scene);
+
+const char *st_flag_name(st_flag flag);     /* "thin", "tilted", ... */
+
+#endif
