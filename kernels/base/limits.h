@@ -27,4 +27,8 @@
 /* Worker threads of one run: more than any machine this program has met. */
 #define ST_JOBS_MAX 1024
 
+/* The JSON header of a safetensors file. The format's own reader stops at 100 MB; a 2B model has
+ * 70 kB. */
+#define ST_SAFETENSORS_HEADER_BYTES_MAX ((size_t)100000000)
+
 #endif
