@@ -1,0 +1,14 @@
+/* commands.c - the one table, in the order of the help. A build without some rooms has no commands
+ * of theirs. */
+#include "tools/commands.h"
+
+const st_command *const st_commands[] = {
+#if ST_WITH_DATA
+#endif
+#if ST_WITH_MODEL
+#endif
+    &cmd_help,
+    &cmd_man,
+    &cmd_completion,
+    NULL,
+};

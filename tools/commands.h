@@ -1,0 +1,16 @@
+/* commands.h - every command of the program, by name; each lives in cmd_<name>.c.
+ *
+ * May include: command.h.
+ */
+#ifndef ST_COMMANDS_H
+#define ST_COMMANDS_H
+
+#include "tools/command.h"
+
+extern const st_command cmd_help, cmd_man, cmd_completion;
+
+/* data rooms */
+
+/* model rooms */
+
+#endif
