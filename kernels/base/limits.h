@@ -31,4 +31,7 @@
  * 70 kB. */
 #define ST_SAFETENSORS_HEADER_BYTES_MAX ((size_t)100000000)
 
+/* config.json, ttt_config.json and their like. Real ones have 2 to 40 kB. */
+#define ST_CONFIG_BYTES_MAX ((size_t)4 << 20)
+
 #endif
