@@ -13,7 +13,13 @@
 #include "kernels/base/status.h"
 #include "kernels/base/text.h"
 
-enum { ST_OPTIONS_MAX = 8, ST_REFERENTS_MAX = 8, ST_PROOF_ENTRIES_MAX = 24 };
+enum {
+    ST_OPTIONS_MAX = 8,
+    ST_REFERENTS_MAX = 8,
+    ST_PROOF_ENTRIES_MAX = 24,
+    ST_PROOF_BOXES_MAX = 64,
+    ST_RECORD_FLAGS_MAX = 8
+};
 
 /* A question as the benchmark writes it. Text is NFC UTF-8 in the arena. */
 typedef struct st_vsi_row {
@@ -53,6 +59,12 @@ typedef struct st_proof_number {
     double      value;
 } st_proof_number;
 
+/* A box that went into an answer, in the form of scene files: full side lengths, rows are axes. */
+typedef struct st_proof_box {
+    int    instance_id;
+    double center_m[3], size_m[3], axes[9];
+} st_proof_box;
+
 typedef struct st_proof {
     double          raw_value;          /* unrounded; of the answer                     */
     const char     *unit;               /* "m", "cm", "m2", "deg", "count"              */
@@ -60,6 +72,8 @@ typedef struct st_proof {
     int             margin_count;
     st_proof_number inputs[ST_PROOF_ENTRIES_MAX];
     int             input_count;
+    const st_proof_box *boxes;          /* at most ST_PROOF_BOXES_MAX                   */
+    int             box_count;
     const char     *rule;               /* rule version: "st-qa/1 Q-24"                 */
 } st_proof;
 
@@ -76,7 +90,7 @@ typedef struct st_record {
     st_referent referents[ST_REFERENTS_MAX];
     int         referent_count;
     st_proof    proof;
-    const char *flags[8];
+    const char *flags[ST_RECORD_FLAGS_MAX];
     int         flag_count;
     size_t      line;                   /* when read: 1-based line of the file          */
 } st_record;
@@ -86,7 +100,14 @@ typedef struct st_records {
     size_t     count, capacity;
 } st_records;
 
+/* Read our records, JSONL.
+ *
+ * Fails   with the path and line of the first line that is not one; ST_ERR_FORMAT, ST_ERR_IO,
+ *         ST_ERR_LIMIT.
+ */
 ST_CHECKED st_status st_records_read(st_records *records, st_arena *arena, const char *path);
+/* The same from memory; failures name the line alone. */
+ST_CHECKED st_status st_records_parse(st_records *records, st_arena *arena, st_str text);
 void st_record_write(st_text *out, const st_record *record);    /* one line, with its LF */
 
 /* One training line, keys in the order of data.md 7.2. `human` is everything behind the
@@ -100,6 +121,18 @@ typedef struct st_conversation {
     const char *src;
 } st_conversation;
 
+typedef struct st_conversations {
+    st_conversation *lines;
+    size_t           count, capacity;
+} st_conversations;
+
+/* Read training lines of one question and one reply, JSONL. The marker in front of the question
+ * is taken off; a line without it, or with several turns, is a failure that names the line.
+ *
+ * Fails   as st_records_read.
+ */
+ST_CHECKED st_status st_conversations_read(st_conversations *lines, st_arena *arena,
+                                           const char *path);
 void st_conversation_write(st_text *out, const st_conversation *line);
 
 /* Text tokens as data.md 7.2 counts them (bytes / 3 rounded up) plus 171 for every pair of the
