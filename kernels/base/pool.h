@@ -7,6 +7,10 @@
 
 #include "kernels/base/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct st_pool st_pool;
 
 /* Work on item `index`; `worker` is in [0, jobs) and no two items run on one worker at once, so
@@ -22,5 +26,9 @@ int  st_pool_jobs(const st_pool *pool);
  * failure of the lowest index is returned, so the answer does not depend on timing. Work that
  * wants to keep going item by item records its own status and returns st_ok. */
 ST_CHECKED st_status st_pool_run(st_pool *pool, size_t count, st_pool_work *work, void *context);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus  /* the CUDA twins are C with threads, compiled as C++ */
+extern "C" {
+#endif
+
 /* What the caller can do about it. */
 typedef enum st_code {
     ST_OK = 0,
@@ -82,6 +86,10 @@ ST_PRINTF(2, 3) st_status st_within(st_status s, const char *fmt, ...);
 /* The printed word of a code: "usage", "io", ... */
 const char *st_code_name(st_code code);
 
-_Noreturn void st_assert_failed(const char *condition, const char *file, int line);
+__attribute__((noreturn)) void st_assert_failed(const char *condition, const char *file, int line);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

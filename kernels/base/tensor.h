@@ -10,6 +10,12 @@
 
 #include "kernels/base/status.h"
 
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { ST_RANK_MAX = 6 };
 
 typedef enum st_dtype {
@@ -50,18 +56,25 @@ ST_CHECKED st_status st_tensor_expect(const st_tensor *x, const char *name, st_d
  * NaN a NaN. */
 static inline float st_f32_from_bf16(uint16_t h)
 {
-    const union { uint32_t u; float f; } w = {.u = (uint32_t)h << 16};
-    return w.f;
+    const uint32_t u = (uint32_t)h << 16;
+    float x;
+    memcpy(&x, &u, sizeof x);
+    return x;
 }
 
 static inline uint16_t st_bf16_from_f32(float x)
 {
-    const union { float f; uint32_t u; } w = {.f = x};
-    if ((w.u & 0x7fffffffu) > 0x7f800000u)
-        return (uint16_t)((w.u >> 16) | 0x0040u);
-    return (uint16_t)((w.u + 0x7fffu + ((w.u >> 16) & 1u)) >> 16);
+    uint32_t u;
+    memcpy(&u, &x, sizeof u);
+    if ((u & 0x7fffffffu) > 0x7f800000u)
+        return (uint16_t)((u >> 16) | 0x0040u);
+    return (uint16_t)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
 }
 
 float st_f32_from_f16(uint16_t h);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
