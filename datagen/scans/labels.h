@@ -1,7 +1,7 @@
 /* labels.h - the words for things: label tables, vocabularies, groups that viewers confuse.
  *
  * A *raw label* is the annotator's string, a *class* an NYU40 id, a *label* the name used in
- * questions. All tables of data.md 3.8 to 3.11 stand in labels.c and nowhere else.
+ * questions. All tables of data.md 3.8 to 3.11 stand in label_tables.c and nowhere else.
  *
  * May include: kernels/base.
  */
@@ -26,6 +26,9 @@ typedef enum st_label_use {
     ST_LABEL_MENTIONED = 1 << 2,    /* D: descriptions                     */
     ST_LABEL_STRUCTURE = 1 << 3     /* S: never an object                  */
 } st_label_use;
+
+/* True when some vocabulary of ours or the benchmark's prints this label. */
+bool st_label_known(const char *label);
 
 /* The uses of a label as it is printed in questions; 0 for a label that no table knows. */
 unsigned st_label_uses(const char *label);
@@ -54,7 +57,18 @@ typedef struct st_label_table st_label_table;
 ST_CHECKED st_status st_label_table_load(st_label_table **table, const char *path);
 ST_CHECKED st_status st_label_table_parse(st_label_table **table, st_str text);
 void   st_label_table_free(st_label_table *table);
-size_t st_label_table_rows(const st_label_table *table);
+size_t st_label_table_rows(const st_label_table *table);    /* usable ones */
+
+/* What was unusual about a table, for warnings; none of it stops the reading. */
+typedef struct st_label_oddities {
+    size_t short_rows;          /* fewer fields than the header: padded             */
+    size_t long_rows;           /* more fields: the rest ignored                    */
+    size_t duplicate_rows;      /* a raw label again: the first row stands          */
+    size_t unusable_rows;       /* no raw label, or no class in 1..40: left out     */
+} st_label_oddities;
+st_label_oddities st_label_table_oddities(const st_label_table *table);
+
+enum { ST_LABEL_ROWS_EXPECTED = 500 };      /* fewer usable rows deserve a warning (E-17) */
 
 /* NYU40 id of a raw label: exact, then case-insensitive, then without a trailing s (E-16);
  * 0 when unknown. */
@@ -63,7 +77,8 @@ int st_label_table_find(const st_label_table *table, st_str raw_label);
 /* What became of a raw label. */
 typedef struct st_label_verdict {
     const char *label;          /* NULL: dropped                                    */
-    const char *reason;         /* of dropping: "structure", "unknown_label", ...   */
+    const char *reason;         /* of dropping: "structure", "unknown_label",
+                                   "not_an_object", "unused_class", "other_class"   */
     int         nyu40;
     bool        plural;         /* stands for several: mentioned, never counted     */
 } st_label_verdict;
@@ -84,5 +99,6 @@ void st_labels_print_json(st_text *out);
 /* True when the benchmark uses this scene's space. ScanNet rescans share their first nine
  * characters; other ids are compared whole. */
 bool st_benchmark_has_space(const char *dataset, const char *space_id);
+size_t st_benchmark_space_count(void);
 
 #endif
