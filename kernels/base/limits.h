@@ -34,4 +34,8 @@
 /* config.json, ttt_config.json and their like. Real ones have 2 to 40 kB. */
 #define ST_CONFIG_BYTES_MAX ((size_t)4 << 20)
 
+/* Pixels along one side of a picture or frame. Four times an 8K video; the pixels of one such
+ * square still fit 63 bits many times over. */
+#define ST_IMAGE_SIDE_MAX 32768
+
 #endif
