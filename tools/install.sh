@@ -5,7 +5,7 @@ set -eu
 packages="gcc g++ clang libclang-rt-14-dev cmake ninja-build ccache pkg-config
     libjansson-dev libpcre2-dev libutf8proc-dev zlib1g-dev libcmocka-dev
     libqhull-dev liblapacke-dev libopenblas-dev libassimp-dev libzip-dev
-    libavformat-dev libavcodec-dev libswscale-dev libavutil-dev"
+    libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libcairo2-dev fonts-dejavu-core"
 missing=""
 for package in $packages; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"

@@ -62,6 +62,7 @@ zlib          kernels/base/inflate.c
 libav         kernels/media/video.c
 libsw         kernels/media/video.c
 zip           kernels/media/archive.c
+cairo         render/plan_png.c
 libqhull_r    geometry/hull.c
 assimp        geometry/mesh_io.c
 microhttpd    tools/cmd_serve.c

@@ -54,6 +54,7 @@ st_guest(ffmpeg   PKG libavformat libavcodec libswscale libavutil
 st_guest(qhull    PKG qhull_r     DEBIAN libqhull-dev)
 st_guest(lapacke  PKG lapacke     DEBIAN liblapacke-dev)
 st_guest(assimp   PKG assimp      DEBIAN libassimp-dev)
+st_guest(cairo    PKG cairo       DEBIAN libcairo2-dev)
 st_guest(openblas PKG openblas    DEBIAN libopenblas-dev)
 if(ST_TESTS)
     st_guest(cmocka PKG cmocka    DEBIAN libcmocka-dev)
