@@ -18,14 +18,14 @@ void st_help_program(st_text *out)
     st_text_add(out, "\n\"spatial COMMAND --help\" tells everything about one of them.\n");
 }
 
-/* "-j, --jobs N" */
-static void add_option_name(st_text *out, const st_option *o)
+/* "-j, --jobs N", through st_text_add or its roff sister. */
+static void add_option_name(st_text *out, const st_option *o, void (*add)(st_text *, const char *))
 {
-    if (o->letter)
-        st_text_addf(out, "-%c, ", o->letter);
-    st_text_addf(out, "--%s", o->name);
-    if (o->value)
-        st_text_addf(out, " %s", o->value);
+    const char letter[2] = {o->letter};
+    const char *const words[] = {o->letter ? "-" : "", letter,  o->letter ? ", " : "",   "--",
+                                 o->name,              o->value ? " " : "", o->value ? o->value : ""};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        add(out, words[i]);
 }
 
 static void add_options(st_text *out, const st_command *command, const st_option *table,
@@ -38,7 +38,7 @@ static void add_options(st_text *out, const st_command *command, const st_option
             continue;
         const size_t start = out->size;
         st_text_addf(out, "%*s", NAME_COLUMN, "");
-        add_option_name(out, o);
+        add_option_name(out, o, st_text_add);
         const size_t width = out->size - start;
         if (width + 2 > TEXT_COLUMN)
             st_text_addf(out, "\n%*s", TEXT_COLUMN, "");
@@ -112,12 +112,8 @@ static void add_roff_options(st_text *out, const st_command *command, const st_o
     for (const st_option *o = table; o && o->name; o++) {
         if (common && !st_option_applies(command, o))
             continue;
-        st_text name;
-        st_text_init(&name);
-        add_option_name(&name, o);
         st_text_add(out, ".TP\n.B ");
-        add_roff(out, name.data ? name.data : "");
-        st_text_free(&name);
+        add_option_name(out, o, add_roff);
         st_text_add(out, "\n");
         add_roff(out, o->help);
         if (o->fallback) {
