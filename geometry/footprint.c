@@ -219,27 +219,24 @@ double st_footprint_point_distance(const st_footprint *f, double x_m, double y_m
     return inside ? 0.0 : least;
 }
 
-/* Does an edge of `a` have all of `b` strictly on its outer side? */
-static bool edge_separates(const st_footprint *a, const st_footprint *b)
+static bool edges_cross(const double a[2], const double b[2], const double c[2], const double d[2])
 {
-    for (int i = 0; i < a->count; i++) {
-        bool outside = true;
-        for (int k = 0; k < b->count && outside; k++)
-            outside = left_of(a->xy_m[i], a->xy_m[(i + 1) % a->count], b->xy_m[k]) < 0.0;
-        if (outside)
-            return true;
-    }
-    return false;
+    return st_orient2d(a, b, c) * st_orient2d(a, b, d) < 0 &&
+           st_orient2d(c, d, a) * st_orient2d(c, d, b) < 0;
 }
 
+/* Either borders cross, or a corner of one is nearest to (or inside) the other. Shapes without
+ * area, a post or a sheet, need no case of their own. */
 double st_footprint_distance(const st_footprint *a, const st_footprint *b)
 {
-    /* Shapes without area have no edge that separates from both sides, yet may be apart. */
-    if (a->count >= 3 && b->count >= 3 && !edge_separates(a, b) && !edge_separates(b, a))
-        return 0.0;
     double least = DBL_MAX;
-    for (int i = 0; i < a->count; i++)
+    for (int i = 0; i < a->count; i++) {
         least = fmin(least, st_footprint_point_distance(b, a->xy_m[i][0], a->xy_m[i][1]));
+        for (int k = 0; k < b->count; k++)
+            if (edges_cross(a->xy_m[i], a->xy_m[(i + 1) % a->count], b->xy_m[k],
+                            b->xy_m[(k + 1) % b->count]))
+                return 0.0;
+    }
     for (int i = 0; i < b->count; i++)
         least = fmin(least, st_footprint_point_distance(a, b->xy_m[i][0], b->xy_m[i][1]));
     return least;

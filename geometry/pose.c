@@ -186,7 +186,8 @@ st_status st_pose_mend(double out[16], const double pose[16])
     const double error = st_rotation_error(linear), det = sti_determinant(linear);
     if (!(error <= RIGID_ERROR_MAX) || det < 0.0)
         return ST_FAIL(ST_ERR_DATA,
-                       "not a rigid motion: off orthonormal by %g (at most %g), determinant %g",
+                       "not a rigid motion: off orthonormal by %g, at most %g can be mended: "
+                       "determinant %g",
                        error, RIGID_ERROR_MAX, det);
     ST_TRY(st_rotation_project(rotation, linear));
 
