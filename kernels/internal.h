@@ -15,9 +15,14 @@ extern "C" {
 
 typedef struct sti_device sti_device;   /* CUDA stream, events, cuBLASLt handle and workspace */
 
+/* Where bf16 weights are widened on the host, a tile at a time: 4 MiB, which the cores' outer
+ * caches hold. */
+enum { STI_TILE_FLOATS = 1 << 20 };
+
 struct st_stream {
     st_place    place;
     st_pool    *pool;                       /* host: borrowed, may be NULL */
+    float      *tile;                       /* host: owned, STI_TILE_FLOATS */
     sti_device *device;                     /* device: owned               */
     double      mark_ms[ST_STREAM_MARKS];   /* host: moments noted         */
 };

@@ -16,6 +16,11 @@ st_status st_stream_create_host(st_stream **q, st_pool *pool)
         return ST_FAIL(ST_ERR_MEMORY, "no memory for a host stream");
     made->place = ST_PLACE_HOST;
     made->pool = pool;
+    made->tile = aligned_alloc(SLAB_ALIGNMENT, STI_TILE_FLOATS * sizeof(float));
+    if (!made->tile) {
+        free(made);
+        return ST_FAIL(ST_ERR_MEMORY, "no memory for a host stream");
+    }
     *q = made;
     return st_ok();
 }
@@ -41,6 +46,7 @@ void st_stream_free(st_stream *q)
         return;
     if (q->device)
         sti_device_close(q->device);
+    free(q->tile);
     free(q);
 }
 
