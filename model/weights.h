@@ -94,7 +94,8 @@ typedef struct st_weights {
  *            become hybrid, low rank, momentum and conv are on where their tensors are there.
  *   seed     of the fresh fast-weight tensors
  *
- * A missing fast-weight tensor of a hybrid layer is drawn as model.md 7.14 says, in the type of the
+ * An attention tensor is found under its plain and its wrapped name, so a plain network can be read
+ * from a hybrid checkpoint and the other way round. A missing fast-weight tensor of a hybrid layer is drawn as model.md 7.14 says, in the type of the
  * embedding, the same bytes for the same seed. Any other missing tensor is a failure. Names
  * without a place are counted and named in a note. `lm_head.weight` may be there although tied;
  * then it must equal the embedding, or it is used instead with a note.
@@ -137,8 +138,9 @@ const char *st_part_name(st_part part);
 
 /* One parameter: its name in a checkpoint, its shape, and where its view goes. */
 typedef struct st_parameter {
-    char      name[ST_NAME_BYTES_MAX];  /* as Spatial-TTT writes it: wrapped in hybrid layers      */
-    char      plain_name[ST_NAME_BYTES_MAX];    /* as Qwen3-VL writes it; "" when it has none      */
+    char      name[ST_NAME_BYTES_MAX];  /* as a checkpoint of this network has it                  */
+    char      other_name[ST_NAME_BYTES_MAX];    /* wrapped where `name` is plain and the reverse:
+                                                   read as well; "" when there is none             */
     int64_t   shape[ST_RANK_MAX];
     int       rank;
     st_part   part;
@@ -156,5 +158,10 @@ typedef st_status st_parameter_visit(void *context, const st_parameter *paramete
  * inspection all walk this one list. */
 ST_CHECKED st_status st_parameters_walk(const st_model_config *config, st_weights *weights,
                                         st_parameter_visit *visit, void *context);
+
+/* Elements first .. first+count-1 of the parameter's starting values, as f32 or rounded to bf16.
+ * They depend on seed, name and position alone, so pieces may be drawn in any order. */
+void st_parameter_draw(void *values, st_dtype dtype, const st_parameter *parameter, uint64_t seed,
+                       int64_t first, int64_t count);
 
 #endif
