@@ -140,8 +140,8 @@ static void compare(twin_fixture *f, const twin *t, double *max_ratio, double *n
     double worst = 0.0, largest = 0.0, gap2 = 0.0, norm2 = 0.0;
     for (int64_t i = 0; i < st_tensor_count(&t->host); i++) {
         const double gap = fabs((double)got[i] - expected[i]);
-        if (!(gap <= worst))
-            worst = gap;            /* a NaN stays: no later gap is <= NaN */
+        if (!(gap <= worst) && !isnan(worst))
+            worst = gap;            /* a NaN comes in and stays */
         if (fabs((double)expected[i]) > largest)
             largest = fabs((double)expected[i]);
         gap2 += gap * gap;
