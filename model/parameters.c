@@ -131,7 +131,7 @@ static void add_attention(walk *w, st_attention_weights *a, bool hybrid)
 }
 
 /* w0 and w2 as they are, or as products of two thin matrices. */
-static void add_fast_weights(walk *w, st_ttt_weights *x)
+static void add_fast_weights(walk *w, st_hybrid_weights *x)
 {
     const st_ttt_config *ttt = &w->config->ttt;
     const int64_t nf = ttt->heads, d = ttt->head_dim, h = ttt->head_hidden, r = ttt->low_rank;
@@ -160,7 +160,7 @@ static void add_gate(walk *w, st_linear_weights *linear, const char *name, start
     add(w, VIEW(linear, bias), tail, first, SHAPE(out));
 }
 
-static void add_ttt(walk *w, st_ttt_weights *x)
+static void add_ttt(walk *w, st_hybrid_weights *x)
 {
     const st_ttt_config *ttt = &w->config->ttt;
     const int64_t nf = ttt->heads, width = nf * ttt->head_dim;

@@ -52,7 +52,7 @@ typedef struct st_attention_weights {
 
 /* One hybrid layer's own tensors. With w = heads*head_dim = nf*d, the width of the branch. A view
  * is empty (data NULL) where the config has the part off. */
-typedef struct st_ttt_weights {
+typedef struct st_hybrid_weights {
     st_tensor w0, w1, w2;                   /* (nf,h,d), (nf,d,h), (nf,h,d); w0, w2 empty in the
                                                low-rank variant */
     st_tensor w0_left, w0_right;            /* (nf,h,r), (nf,r,d): W0 = left right + 0.5 I */
@@ -64,14 +64,14 @@ typedef struct st_ttt_weights {
     st_tensor k_scale, k_offset;            /* (w) */
     st_tensor norm;                         /* (d) */
     st_tensor conv_q, conv_k, conv_v;       /* (w,1,3,3,3) */
-} st_ttt_weights;
+} st_hybrid_weights;
 
 typedef struct st_layer_weights {
     st_tensor            input_norm, post_norm;     /* (H) */
     st_attention_weights attention;
     st_tensor            gate, up, down;            /* (F,H), (F,H), (H,F) */
     bool                 hybrid;
-    st_ttt_weights       ttt;                       /* when hybrid */
+    st_hybrid_weights       ttt;                       /* when hybrid */
 } st_layer_weights;
 
 typedef struct st_weights {
