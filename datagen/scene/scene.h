@@ -25,8 +25,11 @@ typedef enum st_flag {
     ST_FLAG_OVERLAP = 1 << 5,           /* some of its vertices belong to an earlier one */
     ST_FLAG_PLURAL = 1 << 6,            /* one instance stands for several               */
     ST_FLAG_UNALIGNED = 1 << 7,         /* the scan had no axis alignment                */
-    ST_FLAG_COUNT_MISMATCH = 1 << 8     /* published count and boxes disagree            */
+    ST_FLAG_COUNT_MISMATCH = 1 << 8,    /* published count and boxes disagree            */
+    ST_FLAG_BOUNDS = 1 << 9,            /* stored min and max are not those of the box   */
+    ST_FLAG_MENDED = 1 << 10            /* axes were made orthonormal, or a length lost its sign */
 } st_flag;
+enum { ST_FLAG_COUNT = 11 };
 
 typedef struct st_object {
     int         instance_id;
@@ -41,11 +44,14 @@ typedef struct st_object {
     bool        referent;       /* its label alone names it (data.md 3.9)              */
     bool        countable;
     unsigned    flags;          /* st_flag bits                                        */
+    uint32_t    groups;         /* confusable groups of label and raw label; set by
+                                   st_scene_mark_referents                             */
 } st_object;
 
 typedef struct st_dropped {
     int         instance_id;
     const char *raw_label;
+    const char *label;          /* the name it would have had, or NULL; not in files   */
     const char *reason;         /* "few_points", "unknown_label", ... (data.md 3.5)    */
 } st_dropped;
 
@@ -107,7 +113,7 @@ typedef struct st_scene {
     st_dropped     *dropped;
     size_t          dropped_count;
     st_warning     *warnings;
-    size_t          warning_count;
+    size_t          warning_count, warning_capacity;
     st_input       *inputs;
     size_t          input_count;
 } st_scene;
@@ -130,10 +136,12 @@ typedef struct st_failure_list {
 } st_failure_list;
 
 /* Read every scene of a file, told apart by its content: one st-scene/1 object, or an object of
- * scenes in the VSI-Bench form with `object_bbox` or `object_bboxes`.
+ * scenes in the VSI-Bench form with `object_bbox` or `object_bboxes`. A folder stands for its
+ * *.json files in the order of their names, or those of its folder "scenes" where it has one.
  *
  *   list      scenes are appended, in file order, living in the arena
- *   failures  scenes that could not be read are appended; the rest goes on
+ *   failures  scenes that could not be read are appended; the rest goes on. A scene that the list
+ *             already has is one, unless both say the same
  *
  * Fails   only when nothing can go on: ST_ERR_MEMORY. A file that cannot be read at all is one
  *         failure with scene_id NULL.
@@ -145,10 +153,15 @@ ST_CHECKED st_status st_scene_read(st_scene_list *list, st_failure_list *failure
  * order, the same bytes each time. */
 ST_CHECKED st_status st_scene_write(st_text *out, const st_scene *scene);
 
+/* Who reads the VSI-Bench form. The benchmark has `object_bbox`; VLM-3R's generator also wants
+ * `object_bboxes` and an instance_id in each box, and gets both spellings. */
+typedef enum st_vsi_form { ST_VSI_FORM_BENCH, ST_VSI_FORM_VLM3R } st_vsi_form;
+
 /* Append scenes of one dataset in the VSI-Bench form (data.md 3.12): an object keyed by scene id
  * with room_size, room_center, object_counts, object_bbox, video_path, dataset. Boxes are box_min
  * where there is one. */
-ST_CHECKED st_status st_scene_write_vsi(st_text *out, const st_scene *scenes, size_t count);
+ST_CHECKED st_status st_scene_write_vsi(st_text *out, const st_scene *scenes, size_t count,
+                                        st_vsi_form form);
 
 /* Objects that carry a label: the first index at or after `from`, or object_count. */
 size_t st_scene_find_label(const st_scene *scene, const char *label, size_t from);
@@ -160,6 +173,24 @@ size_t st_scene_count_label(const st_scene *scene, const char *label);
  * flags and the dropped list. Readers call it; so may a caller that changed the objects. */
 void st_scene_mark_referents(st_scene *scene);
 
+/* True when the benchmark uses the scene's room: by its space, its own id, or what its reader knew
+ * of other scans of the room (warning "Q-6"). */
+bool st_scene_in_benchmark(const st_scene *scene);
+
 const char *st_flag_name(st_flag flag);     /* "thin", "tilted", ... */
+
+/* Add a warning to a scene; the words live in the arena.
+ *
+ *   rule, code  literals: "E-13", "overlap"
+ */
+ST_CHECKED ST_PRINTF(6, 7) st_status st_scene_warn(st_scene *scene, st_arena *arena,
+                                                   const char *rule, const char *code,
+                                                   int64_t count, const char *fmt, ...);
+
+/* A scene as a table for people: the room, a line per object, counts, what was dropped. */
+void st_scene_print(st_text *out, const st_scene *scene);
+
+/* Many scenes, one line each, under a heading. */
+void st_scene_print_list(st_text *out, const st_scene *scenes, size_t count);
 
 #endif

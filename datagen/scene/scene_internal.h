@@ -1,0 +1,34 @@
+/* scene_internal.h - what the files of this room share.
+ *
+ * May include: scene.h.
+ */
+#ifndef ST_SCENE_INTERNAL_H
+#define ST_SCENE_INTERNAL_H
+
+#include "datagen/scene/scene.h"
+
+/* Read one scene. `root` is the object of the scene itself; failures name the JSON path, not the
+ * scene. */
+ST_CHECKED st_status sti_scene_file_read(st_scene *scene, st_arena *arena, st_json root);
+ST_CHECKED st_status sti_vsi_meta_read(st_scene *scene, st_arena *arena, st_json root,
+                                       st_str scene_id, const char *path);
+
+/* A copy of a name: NFC, trimmed, 1 to ST_NAME_BYTES_MAX bytes. */
+ST_CHECKED st_status sti_read_name(const char **name, st_arena *arena, st_json value);
+
+/* A box from its parts, checked and mended. A side under 5 mm becomes 5 mm and ST_FLAG_THIN;
+ * a lean of more than 3 degrees is ST_FLAG_TILTED. All three sides zero is a failure. */
+ST_CHECKED st_status sti_read_box(st_obb *box, unsigned *flags, st_json center, st_json size,
+                                  st_json axes);
+
+/* One side of a box, full length; what is thinner is not a thing (data.md 8.11). */
+#define STI_SIDE_M_MIN 0.005
+#define STI_TILT_DEG_MAX 3.0
+
+/* Room for one more in the scene's counts, sorted by label; the counter of that label. */
+void sti_sort_counts(st_scene *scene);
+
+/* object_counts from the objects. */
+ST_CHECKED st_status sti_count_labels(st_scene *scene, st_arena *arena);
+
+#endif

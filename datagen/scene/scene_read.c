@@ -1,0 +1,267 @@
+/* scene_read.c - the one way in for scenes, whatever form they come in, and what all forms share. */
+#include "datagen/scene/scene_internal.h"
+
+#include "kernels/base/files.h"
+#include "kernels/base/limits.h"
+#include "kernels/base/log.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- shared by the forms --- */
+
+st_status sti_read_name(const char **name, st_arena *arena, st_json value)
+{
+    st_str text, normal;
+    ST_TRY(st_json_text(value, &text));
+    text = st_str_trim(text);
+    if (text.size == 0)
+        return st_json_fail(value, ST_ERR_FORMAT, "expected a name, found an empty string");
+    if (text.size > ST_NAME_BYTES_MAX)
+        return st_json_fail(value, ST_ERR_LIMIT, "expected a name of at most %zu bytes, found %zu",
+                            ST_NAME_BYTES_MAX, text.size);
+    ST_TRY(st_utf8_nfc(arena, &normal, text));
+    return st_arena_copy_text(arena, name, normal.data, normal.size);
+}
+
+/* 1e-9 is a thousand times the rounding of sixteen-digit axes: below it nothing was mended. */
+static bool axes_are_clean(const double axes[9])
+{
+    for (int i = 0; i < 3; i++)
+        for (int j = i; j < 3; j++) {
+            double dot = 0.0;
+            for (int k = 0; k < 3; k++)
+                dot += axes[3 * i + k] * axes[3 * j + k];
+            if (!(fabs(dot - (i == j)) <= 1e-9))
+                return false;
+        }
+    const double *a = axes;
+    const double  det = a[0] * (a[4] * a[8] - a[5] * a[7]) - a[1] * (a[3] * a[8] - a[5] * a[6]) +
+                       a[2] * (a[3] * a[7] - a[4] * a[6]);
+    return det > 0.0;
+}
+
+st_status sti_read_box(st_obb *box, unsigned *flags, st_json center, st_json size, st_json axes)
+{
+    double c[3], s[3], a[9];
+    ST_TRY(st_json_doubles(center, c, 3));
+    ST_TRY(st_json_doubles(size, s, 3));
+    ST_TRY(st_json_doubles(axes, a, 9));
+
+    *flags = 0;
+    if (!axes_are_clean(a) || s[0] < 0.0 || s[1] < 0.0 || s[2] < 0.0)
+        *flags |= ST_FLAG_MENDED;
+    if (s[0] == 0.0 && s[1] == 0.0 && s[2] == 0.0)
+        return st_json_fail(size, ST_ERR_DATA, "expected a box, found three sides of zero length");
+    for (int k = 0; k < 3; k++)
+        if (fabs(s[k]) < STI_SIDE_M_MIN) {
+            s[k] = STI_SIDE_M_MIN;
+            *flags |= ST_FLAG_THIN;
+        }
+    char            path[120];
+    const st_status made = st_obb_from_parts(box, c, s, a);
+    if (made.code != ST_OK)
+        return st_within(made, "%s", st_json_path(axes.parent, path, sizeof path));
+    if (st_obb_tilt_deg(box) > STI_TILT_DEG_MAX)
+        *flags |= ST_FLAG_TILTED;
+    return st_ok();
+}
+
+static int compare_counts(const void *a, const void *b)
+{
+    return strcmp(((const st_label_count *)a)->label, ((const st_label_count *)b)->label);
+}
+
+void sti_sort_counts(st_scene *scene)
+{
+    qsort(scene->counts, scene->count_count, sizeof *scene->counts, compare_counts);
+}
+
+st_status sti_count_labels(st_scene *scene, st_arena *arena)
+{
+    scene->count_count = 0;
+    ST_TRY(ST_ALLOC(arena, &scene->counts, scene->object_count));
+    for (size_t i = 0; i < scene->object_count; i++) {
+        const char *label = scene->objects[i].label;
+        size_t      k = 0;
+        while (k < scene->count_count && strcmp(scene->counts[k].label, label) != 0)
+            k++;
+        if (k == scene->count_count)
+            scene->counts[scene->count_count++] = (st_label_count){.label = label};
+        scene->counts[k].count++;
+    }
+    sti_sort_counts(scene);
+    return st_ok();
+}
+
+st_status st_scene_warn(st_scene *scene, st_arena *arena, const char *rule, const char *code,
+                        int64_t count, const char *fmt, ...)
+{
+    char    words[ST_STATUS_TEXT_BYTES];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(words, sizeof words, fmt, args);
+    va_end(args);
+
+    const char *message, *shown;
+    ST_TRY(st_arena_printf(arena, &message, "%s", words));
+    /* A label cut in the middle of a character must not reach a file. */
+    ST_TRY(st_utf8_for_message(arena, &shown, st_str_from(message), sizeof words));
+    ST_TRY(ST_GROW(arena, &scene->warnings, &scene->warning_capacity, scene->warning_count + 1));
+    scene->warnings[scene->warning_count++] =
+        (st_warning){.rule = rule, .code = code, .message = shown, .count = count};
+    return st_ok();
+}
+
+/* --- the door --- */
+
+static st_status add_failure(st_failure_list *list, st_arena *arena, const char *scene_id,
+                             const char *path, st_status why)
+{
+    if (why.code == ST_ERR_MEMORY)
+        return why;
+    const char *file;
+    ST_TRY(st_arena_printf(arena, &file, "%s", path));
+    ST_TRY(ST_GROW(arena, &list->failures, &list->capacity, list->count + 1));
+    list->failures[list->count++] =
+        (st_scene_failure){.scene_id = scene_id, .path = file, .why = why};
+    return st_ok();
+}
+
+static const st_scene *find_scene(const st_scene_list *list, const st_scene *like)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->scenes[i].scene_id, like->scene_id) == 0 &&
+            strcmp(list->scenes[i].dataset, like->dataset) == 0)
+            return &list->scenes[i];
+    return NULL;
+}
+
+static st_status say_the_same(bool *same, const st_scene *a, const st_scene *b)
+{
+    st_text x, y;
+    st_text_init(&x);
+    st_text_init(&y);
+    st_status s = st_scene_write(&x, a);
+    if (s.code == ST_OK)
+        s = st_scene_write(&y, b);
+    *same = s.code == ST_OK && st_str_equal(st_text_view(&x), st_text_view(&y));
+    st_text_free(&x);
+    st_text_free(&y);
+    return s;
+}
+
+/* A scene was read, or it was not and `why` says so: to the list, or to the failures. */
+static st_status settle(st_scene_list *list, st_failure_list *failures, st_arena *arena,
+                        const char *path, const char *scene_id, const st_scene *scene,
+                        st_status why)
+{
+    if (why.code != ST_OK)
+        return add_failure(failures, arena, scene_id, path, why);
+    const st_scene *before = find_scene(list, scene);
+    if (before) {
+        bool same;
+        ST_TRY(say_the_same(&same, before, scene));
+        if (same) {
+            st_log(ST_LEVEL_WARN, "datagen", "%s: %s is here twice, with the same content", path,
+                   scene_id);
+            return st_ok();
+        }
+        return add_failure(failures, arena, scene_id, path,
+                           ST_FAIL(ST_ERR_DATA, "the scene was read before, with other content; "
+                                                "the first one stands"));
+    }
+    ST_TRY(ST_GROW(arena, &list->scenes, &list->capacity, list->count + 1));
+    list->scenes[list->count++] = *scene;
+    return st_ok();
+}
+
+static st_status read_one(st_scene_list *list, st_failure_list *failures, st_arena *arena,
+                          const char *path, st_json root)
+{
+    st_scene        scene = {0};
+    const st_status why = sti_scene_file_read(&scene, arena, root);
+    return settle(list, failures, arena, path, scene.scene_id, &scene, why);
+}
+
+static st_status read_metadata(st_scene_list *list, st_failure_list *failures, st_arena *arena,
+                               const char *path, st_json root)
+{
+    st_json      member;
+    st_json_walk walk = st_json_walk_start(&root);
+    while (st_json_walk_next(&walk, &root, &member)) {
+        const char *scene_id;
+        ST_TRY(st_arena_copy_text(arena, &scene_id, member.key, strlen(member.key)));
+        st_scene  scene = {0};
+        st_status why;
+        if (strlen(scene_id) == 0 || strlen(scene_id) > ST_NAME_BYTES_MAX)
+            why = ST_FAIL(ST_ERR_FORMAT, "expected a scene name of 1 to %zu bytes, found %zu",
+                          ST_NAME_BYTES_MAX, strlen(scene_id));
+        else {
+            member.parent = NULL;       /* paths in sentences start at the scene */
+            why = sti_vsi_meta_read(&scene, arena, member, st_str_from(scene_id), path);
+        }
+        ST_TRY(settle(list, failures, arena, path, scene_id, &scene, why));
+    }
+    return st_ok();
+}
+
+static st_status read_file(st_scene_list *list, st_failure_list *failures, st_arena *arena,
+                           const char *path)
+{
+    st_json_doc *doc = NULL;
+    st_status    s = st_json_load(&doc, path);
+    if (s.code != ST_OK)
+        return add_failure(failures, arena, NULL, path, s);
+
+    const st_json root = st_json_root(doc);
+    if (st_json_kind_of(root) != ST_JSON_OBJECT)
+        s = add_failure(failures, arena, NULL, path,
+                        st_within(st_json_expect(root, ST_JSON_OBJECT), "%s", path));
+    else if (st_json_count(root) == 0)
+        s = add_failure(failures, arena, NULL, path,
+                        ST_FAIL(ST_ERR_DATA, "%s: expected scenes, found an empty object", path));
+    else if (st_json_kind_of(st_json_member(&root, "schema")) == ST_JSON_TEXT)
+        s = read_one(list, failures, arena, path, root);
+    else
+        s = read_metadata(list, failures, arena, path, root);
+    st_json_free(doc);
+    return s;
+}
+
+static st_status read_folder(st_scene_list *list, st_failure_list *failures, st_arena *arena,
+                             const char *path)
+{
+    const char *inner, *folder = path, **names;
+    size_t      count, read = 0;
+    ST_TRY(st_path_join(arena, &inner, path, "scenes"));
+    if (st_folder_exists(inner))
+        folder = inner;
+    const st_status s = st_folder_list(arena, &names, &count, folder);
+    if (s.code != ST_OK)
+        return add_failure(failures, arena, NULL, path, s);
+    for (size_t i = 0; i < count; i++) {
+        const size_t size = strlen(names[i]);
+        if (size < 5 || strcmp(names[i] + size - 5, ".json") != 0)
+            continue;
+        const char *file;
+        ST_TRY(st_path_join(arena, &file, folder, names[i]));
+        ST_TRY(read_file(list, failures, arena, file));
+        read++;
+    }
+    if (read == 0)
+        return add_failure(failures, arena, NULL, path,
+                           ST_FAIL(ST_ERR_DATA, "%s: expected scene files (*.json), found none",
+                                   folder));
+    return st_ok();
+}
+
+st_status st_scene_read(st_scene_list *list, st_failure_list *failures, st_arena *arena,
+                        const char *path)
+{
+    return st_folder_exists(path) ? read_folder(list, failures, arena, path)
+                                  : read_file(list, failures, arena, path);
+}
