@@ -43,6 +43,8 @@ typedef struct st_vsi_rows {
  *         ST_ERR_LIMIT.
  */
 ST_CHECKED st_status st_vsi_rows_read(st_vsi_rows *rows, st_arena *arena, const char *path);
+/* The same from memory; failures name the line alone. */
+ST_CHECKED st_status st_vsi_rows_parse(st_vsi_rows *rows, st_arena *arena, st_str text);
 void st_vsi_row_write(st_text *out, const st_vsi_row *row);     /* one line, with its LF */
 
 /* Who plays which part in a question. */

@@ -1,7 +1,6 @@
 /* rows_record.c - our question records with their proof, and the training lines made of them. */
-#include "kernels/base/rows.h"
+#include "kernels/base/rows_internal.h"
 
-#include "kernels/base/files.h"
 #include "kernels/base/limits.h"
 
 #include <string.h>
@@ -11,23 +10,7 @@ enum { INSTANCES_MAX = 4096 };
 
 #define VIDEO_MARKER "<video>\n"
 
-/* What reads one line: `root` is its object. */
-typedef st_status line_reader(void *rows, st_arena *arena, st_json root, size_t line);
-
 /* --- writing ---------------------------------------------------------------------------------- */
-
-static void write_options(st_json_writer *w, const char *const *options, int count)
-{
-    st_json_write_key(w, "options");
-    if (count == 0) {
-        st_json_write_null(w);
-        return;
-    }
-    st_json_write_array(w);
-    for (int i = 0; i < count; i++)
-        st_json_write_text(w, options[i]);
-    st_json_write_end(w);
-}
 
 static void write_referents(st_json_writer *w, const st_record *record)
 {
@@ -95,7 +78,7 @@ void st_record_write(st_text *out, const st_record *record)
     st_json_put_text(&w, "template_id", record->template_id);
     st_json_put_text(&w, "video", record->video);
     st_json_put_text(&w, "question", record->question);
-    write_options(&w, record->options, record->option_count);
+    sti_row_write_options(&w, record->options, record->option_count);
     st_json_put_text(&w, "answer", record->answer);
     st_json_put_text(&w, "answer_value", record->answer_value);
     write_referents(&w, record);
@@ -141,7 +124,7 @@ void st_conversation_write(st_text *out, const st_conversation *line)
     st_json_put_text(&w, "question_type", line->question_type);
     st_json_put_text(&w, "split", line->split);
     st_json_put_text(&w, "task", line->task);
-    write_options(&w, line->options, line->option_count);
+    sti_row_write_options(&w, line->options, line->option_count);
     st_json_put_text(&w, "answer", line->answer);
     st_json_put_int(&w, "num_tokens", line->num_tokens);
     st_json_put_text(&w, "src", line->src);
@@ -156,46 +139,6 @@ int64_t st_conversation_tokens(const st_conversation *line, int frames)
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */
-
-static st_status copy_text(const char **copy, st_arena *arena, const st_json *parent,
-                           const char *key)
-{
-    st_str text;
-    ST_TRY(st_json_text(st_json_member(parent, key), &text));
-    return st_arena_copy_text(arena, copy, text.data, text.size);
-}
-
-/* As copy_text, NULL when the member is absent or null. */
-static st_status copy_text_or_none(const char **copy, st_arena *arena, const st_json *parent,
-                                   const char *key)
-{
-    st_str text;
-    ST_TRY(st_json_text_or_none(st_json_member(parent, key), &text));
-    *copy = NULL;
-    return text.data ? st_arena_copy_text(arena, copy, text.data, text.size) : st_ok();
-}
-
-/* Texts of an array member into a fixed array; absent and null count as empty. */
-static st_status copy_texts(const char **copies, int *count, int max, st_arena *arena,
-                            const st_json *parent, const char *key)
-{
-    const st_json list = st_json_member(parent, key);
-    const st_json_kind kind = st_json_kind_of(list);
-    *count = 0;
-    if (kind == ST_JSON_ABSENT || kind == ST_JSON_NULL)
-        return st_ok();
-    ST_TRY(st_json_expect(list, ST_JSON_ARRAY));
-    const size_t n = st_json_count(list);
-    if (n > (size_t)max)
-        return st_json_fail(list, ST_ERR_LIMIT, "expected at most %d entries, found %zu", max, n);
-    for (size_t i = 0; i < n; i++) {
-        st_str text;
-        ST_TRY(st_json_text(st_json_element(&list, i), &text));
-        ST_TRY(st_arena_copy_text(arena, &copies[i], text.data, text.size));
-    }
-    *count = (int)n;
-    return st_ok();
-}
 
 static st_status read_int32(int *value, st_json json)
 {
@@ -219,8 +162,8 @@ static st_status read_referents(st_record *record, st_arena *arena, const st_jso
     for (size_t i = 0; i < count; i++) {
         const st_json one = st_json_element(&list, i);
         st_referent *r = &record->referents[i];
-        ST_TRY(copy_text(&r->role, arena, &one, "role"));
-        ST_TRY(copy_text(&r->label, arena, &one, "label"));
+        ST_TRY(sti_row_copy_text(&r->role, arena, &one, "role"));
+        ST_TRY(sti_row_copy_text(&r->label, arena, &one, "label"));
         const st_json ids = st_json_member(&one, "instance_ids");
         ST_TRY(st_json_expect(ids, ST_JSON_ARRAY));
         const size_t n = st_json_count(ids);
@@ -262,10 +205,10 @@ static st_status read_proof(st_proof *proof, st_arena *arena, const st_json *roo
     const st_json json = st_json_member(root, "proof");
     ST_TRY(st_json_expect(json, ST_JSON_OBJECT));
     ST_TRY(st_json_double(st_json_member(&json, "raw_value"), &proof->raw_value));
-    ST_TRY(copy_text(&proof->unit, arena, &json, "unit"));
+    ST_TRY(sti_row_copy_text(&proof->unit, arena, &json, "unit"));
     ST_TRY(read_numbers(proof->margins, &proof->margin_count, arena, &json, "margins"));
     ST_TRY(read_numbers(proof->inputs, &proof->input_count, arena, &json, "inputs"));
-    ST_TRY(copy_text(&proof->rule, arena, &json, "rule"));
+    ST_TRY(sti_row_copy_text(&proof->rule, arena, &json, "rule"));
 
     const st_json list = st_json_member(&json, "boxes");
     ST_TRY(st_json_expect(list, ST_JSON_ARRAY));
@@ -302,19 +245,21 @@ static st_status read_record(void *rows, st_arena *arena, st_json root, size_t l
         return st_json_fail(id, ST_ERR_FORMAT, "expected %zu characters, found %zu",
                             sizeof r->id - 1, text.size);
     memcpy(r->id, text.data, text.size);
-    ST_TRY(copy_text(&r->dataset, arena, &root, "dataset"));
-    ST_TRY(copy_text(&r->scene_id, arena, &root, "scene_id"));
-    ST_TRY(copy_text(&r->split, arena, &root, "split"));
-    ST_TRY(copy_text(&r->question_type, arena, &root, "question_type"));
-    ST_TRY(copy_text(&r->template_id, arena, &root, "template_id"));
-    ST_TRY(copy_text_or_none(&r->video, arena, &root, "video"));
-    ST_TRY(copy_text(&r->question, arena, &root, "question"));
-    ST_TRY(copy_texts(r->options, &r->option_count, ST_OPTIONS_MAX, arena, &root, "options"));
-    ST_TRY(copy_text(&r->answer, arena, &root, "answer"));
-    ST_TRY(copy_text(&r->answer_value, arena, &root, "answer_value"));
+    ST_TRY(sti_row_copy_text(&r->dataset, arena, &root, "dataset"));
+    ST_TRY(sti_row_copy_text(&r->scene_id, arena, &root, "scene_id"));
+    ST_TRY(sti_row_copy_text(&r->split, arena, &root, "split"));
+    ST_TRY(sti_row_copy_text(&r->question_type, arena, &root, "question_type"));
+    ST_TRY(sti_row_copy_text(&r->template_id, arena, &root, "template_id"));
+    ST_TRY(sti_row_copy_text_or_none(&r->video, arena, &root, "video"));
+    ST_TRY(sti_row_copy_text(&r->question, arena, &root, "question"));
+    ST_TRY(sti_row_copy_texts(r->options, &r->option_count, ST_OPTIONS_MAX, arena, &root,
+                              "options"));
+    ST_TRY(sti_row_copy_text(&r->answer, arena, &root, "answer"));
+    ST_TRY(sti_row_copy_text(&r->answer_value, arena, &root, "answer_value"));
     ST_TRY(read_referents(r, arena, &root));
     ST_TRY(read_proof(&r->proof, arena, &root));
-    ST_TRY(copy_texts(r->flags, &r->flag_count, ST_RECORD_FLAGS_MAX, arena, &root, "flags"));
+    ST_TRY(sti_row_copy_texts(r->flags, &r->flag_count, ST_RECORD_FLAGS_MAX, arena, &root,
+                              "flags"));
     records->count++;
     return st_ok();
 }
@@ -329,7 +274,7 @@ static st_status read_turn(const char **value, st_arena *arena, const st_json *t
     if (!st_str_is(text, from))
         return st_json_fail(who, ST_ERR_FORMAT, "expected \"%s\", found \"%.*s\"", from,
                             ST_STR_ARG(text));
-    return copy_text(value, arena, &turn, "value");
+    return sti_row_copy_text(value, arena, &turn, "value");
 }
 
 static st_status read_conversation(void *rows, st_arena *arena, st_json root, size_t line)
@@ -351,68 +296,46 @@ static st_status read_conversation(void *rows, st_arena *arena, st_json root, si
     if (strncmp(c->human, VIDEO_MARKER, strlen(VIDEO_MARKER)) != 0)
         return st_json_fail(turns, ST_ERR_FORMAT, "expected <video> and a line break in front");
     c->human += strlen(VIDEO_MARKER);
-    ST_TRY(copy_text(&c->id, arena, &root, "id"));
-    ST_TRY(copy_text(&c->video, arena, &root, "video"));
-    ST_TRY(copy_text(&c->data_source, arena, &root, "data_source"));
-    ST_TRY(copy_text(&c->scene_name, arena, &root, "scene_name"));
-    ST_TRY(copy_text(&c->question_type, arena, &root, "question_type"));
-    ST_TRY(copy_text(&c->split, arena, &root, "split"));
-    ST_TRY(copy_text(&c->task, arena, &root, "task"));
-    ST_TRY(copy_texts(c->options, &c->option_count, ST_OPTIONS_MAX, arena, &root, "options"));
-    ST_TRY(copy_text_or_none(&c->answer, arena, &root, "answer"));
+    ST_TRY(sti_row_copy_text(&c->id, arena, &root, "id"));
+    ST_TRY(sti_row_copy_text(&c->video, arena, &root, "video"));
+    ST_TRY(sti_row_copy_text(&c->data_source, arena, &root, "data_source"));
+    ST_TRY(sti_row_copy_text(&c->scene_name, arena, &root, "scene_name"));
+    ST_TRY(sti_row_copy_text(&c->question_type, arena, &root, "question_type"));
+    ST_TRY(sti_row_copy_text(&c->split, arena, &root, "split"));
+    ST_TRY(sti_row_copy_text(&c->task, arena, &root, "task"));
+    ST_TRY(sti_row_copy_texts(c->options, &c->option_count, ST_OPTIONS_MAX, arena, &root,
+                              "options"));
+    ST_TRY(sti_row_copy_text_or_none(&c->answer, arena, &root, "answer"));
     ST_TRY(st_json_int(st_json_member(&root, "num_tokens"), &c->num_tokens));
-    ST_TRY(copy_text_or_none(&c->src, arena, &root, "src"));
+    ST_TRY(sti_row_copy_text_or_none(&c->src, arena, &root, "src"));
     lines->count++;
     return st_ok();
 }
 
-/* Hand every line that is not blank to `read`; failures name the line. */
-static st_status parse_lines(void *rows, st_arena *arena, st_str text, line_reader *read)
+static st_status parse_records(void *rows, st_arena *arena, st_str text)
 {
-    st_str line;
-    for (size_t number = 1; st_str_next_line(&line, &text); number++) {
-        if (st_str_trim(line).size == 0)
-            continue;
-        if (line.size > ST_LINE_BYTES_MAX)
-            return ST_FAIL(ST_ERR_LIMIT, "line %zu: expected at most %zu bytes, found %zu",
-                           number, ST_LINE_BYTES_MAX, line.size);
-        st_json_doc *doc;
-        ST_TRY(st_within(st_json_parse(&doc, line), "line %zu", number));
-        const st_status s = read(rows, arena, st_json_root(doc), number);
-        st_json_free(doc);
-        ST_TRY(st_within(s, "line %zu", number));
-    }
-    return st_ok();
+    return sti_rows_parse_lines(rows, arena, text, read_record);
 }
 
-static st_status read_lines(void *rows, st_arena *arena, const char *path, line_reader *read)
+static st_status parse_conversations(void *rows, st_arena *arena, st_str text)
 {
-    st_map map;
-    ST_TRY(st_map_open(&map, path));
-    st_status s;
-    if (map.size > ST_TEXT_FILE_BYTES_MAX)
-        s = ST_FAIL(ST_ERR_LIMIT, "expected at most %zu bytes, found %zu", ST_TEXT_FILE_BYTES_MAX,
-                    map.size);
-    else
-        s = parse_lines(rows, arena, (st_str){(const char *)map.data, map.size}, read);
-    st_map_close(&map);
-    return st_within(s, "%s", path);
+    return sti_rows_parse_lines(rows, arena, text, read_conversation);
 }
 
 st_status st_records_parse(st_records *records, st_arena *arena, st_str text)
 {
     *records = (st_records){0};
-    return parse_lines(records, arena, text, read_record);
+    return parse_records(records, arena, text);
 }
 
 st_status st_records_read(st_records *records, st_arena *arena, const char *path)
 {
     *records = (st_records){0};
-    return read_lines(records, arena, path, read_record);
+    return sti_rows_read_file(records, arena, path, parse_records);
 }
 
 st_status st_conversations_read(st_conversations *lines, st_arena *arena, const char *path)
 {
     *lines = (st_conversations){0};
-    return read_lines(lines, arena, path, read_conversation);
+    return sti_rows_read_file(lines, arena, path, parse_conversations);
 }
