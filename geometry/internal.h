@@ -5,6 +5,8 @@
 #ifndef STI_GEOMETRY_INTERNAL_H
 #define STI_GEOMETRY_INTERNAL_H
 
+#include "geometry/mesh.h"
+
 #include <math.h>
 #include <stddef.h>
 
@@ -61,5 +63,11 @@ typedef struct sti_rectangle {
  *   hull  (N,2) as sti_hull_xy leaves it, n >= 2
  */
 sti_rectangle sti_least_rectangle(const double (*hull)[2], size_t n);
+
+/* --- files --- */
+
+/* The bytes behind st_mesh_read for formats that are not PLY; `path` is for the sentence and for
+ * the files that a format keeps beside it. */
+ST_CHECKED st_status sti_mesh_read_other(st_mesh *mesh, st_arena *arena, const char *path);
 
 #endif

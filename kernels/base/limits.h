@@ -21,6 +21,12 @@
 /* Coordinates beyond 100 km are not an indoor scan; below it, squares stay exact enough. */
 #define ST_COORDINATE_M_MAX 1.0e5
 
+/* Triangles of one scan: a closed mesh has twice as many as it has vertices. */
+#define ST_TRIANGLES_MAX (2 * ST_POINTS_MAX)
+
+/* A mesh file: fifty million vertices of 18 bytes and their faces of 13, with room to spare. */
+#define ST_MESH_FILE_BYTES_MAX ((size_t)8 << 30)
+
 /* Bytes of one label or scene name. The longest real one has 45. */
 #define ST_NAME_BYTES_MAX ((size_t)200)
 
