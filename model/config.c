@@ -1,6 +1,8 @@
 /* config.c - the table of released sizes, presets of the update rule, and what must hold. */
 #include "model/config.h"
 
+#include "kernels/base/limits.h"
+
 #include <string.h>
 
 /* model.md 2.1, column by column. The ids of `tiny` belong to the byte tokenizer of init.h. */
@@ -150,7 +152,7 @@ static st_status check_text(const st_text_config *t)
     ST_TRY(check_size("num_key_value_heads", t->kv_heads, 1024));
     ST_TRY(check_size("head_dim", t->head_dim, 1024));
     ST_TRY(check_size("intermediate_size", t->intermediate, 1 << 20));
-    ST_TRY(check_size("vocab_size", t->vocab, 1 << 24));
+    ST_TRY(check_size("vocab_size", t->vocab, ST_VOCAB_MAX));
     ST_TRY(check_size("max_position_embeddings", t->positions_max, (int64_t)1 << 40));
     ST_TRY(check_multiple("num_attention_heads", t->heads, "num_key_value_heads", t->kv_heads));
     ST_TRY(check_multiple("head_dim", t->head_dim, "2", 2));

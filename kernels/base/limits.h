@@ -44,4 +44,10 @@
  * square still fit 63 bits many times over. */
 #define ST_IMAGE_SIDE_MAX 32768
 
+/* Tokens of a vocabulary. Sixty times the largest released one of this family. */
+#define ST_VOCAB_MAX (1 << 23)
+
+/* tokenizer.json, vocab.json, merges.txt. The family's own has 11 MB. */
+#define ST_TOKENIZER_BYTES_MAX ((size_t)256 << 20)
+
 #endif

@@ -87,6 +87,10 @@ ST_CHECKED st_status st_utf8_for_message(st_arena *arena, const char **shown, st
  */
 ST_CHECKED st_status st_utf8_nfc(st_arena *arena, st_str *normal, st_str s);
 
+/* What a character is to a tokeniser. Spaces are those of Unicode's White_Space property. */
+typedef enum st_kind { ST_KIND_OTHER, ST_KIND_LETTER, ST_KIND_NUMBER, ST_KIND_SPACE } st_kind;
+st_kind st_utf8_kind(uint32_t code_point);
+
 /* A compiled pattern (PCRE2 syntax, UTF and Unicode properties on). Threads may share it: each
  * brings its own st_match. */
 typedef struct st_pattern st_pattern;

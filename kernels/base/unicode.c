@@ -130,3 +130,22 @@ st_status st_utf8_nfc(st_arena *arena, st_str *normal, st_str s)
     *normal = (st_str){copy, (size_t)size};
     return st_ok();
 }
+
+static bool is_space(uint32_t c)
+{
+    return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
+           c == 0x205F || c == 0x3000;
+}
+
+st_kind st_utf8_kind(uint32_t c)
+{
+    if (is_space(c))
+        return ST_KIND_SPACE;
+    const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
+    if (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_LO)
+        return ST_KIND_LETTER;
+    if (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO)
+        return ST_KIND_NUMBER;
+    return ST_KIND_OTHER;
+}
