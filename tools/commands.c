@@ -4,6 +4,7 @@
 
 const st_command *const st_commands[] = {
 #if ST_WITH_DATA
+    &cmd_inspect,
 #endif
 #if ST_WITH_MODEL
 #endif

@@ -8,6 +8,7 @@
 #include "tools/command.h"
 
 extern const st_command cmd_help, cmd_man, cmd_completion;
+extern const st_command cmd_inspect;
 
 /* data rooms */
 
