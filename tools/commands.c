@@ -5,6 +5,7 @@
 const st_command *const st_commands[] = {
 #if ST_WITH_DATA
     &cmd_inspect,
+    &cmd_lint,
 #endif
 #if ST_WITH_MODEL
 #endif
