@@ -44,6 +44,11 @@ struct st_tokenizer {
     int         pattern_count;
 };
 
+/* Printable bytes stand for themselves, the other 68 for U+0100 upwards. letter[byte] is a code
+ * point, byte_of[code point] a byte or -1. */
+enum { STI_ALPHABET_LETTERS = 0x200 };
+void sti_byte_alphabet(uint32_t letter[256], int byte_of[STI_ALPHABET_LETTERS]);
+
 /* The pattern of the Qwen family, which tokenizer_split.c also knows by hand. */
 extern const char sti_known_pattern[];
 

@@ -18,16 +18,15 @@ static const char gpt2_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+|
 
 /* --- the byte alphabet -------------------------------------------------------------------------- */
 
-/* Printable bytes stand for themselves; the other 68 map to U+0100 upwards, in order. */
 static bool is_printable(int byte)
 {
     return (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
 }
 
-static void alphabet(uint32_t letter[256], int byte_of[0x200])
+void sti_byte_alphabet(uint32_t letter[256], int byte_of[STI_ALPHABET_LETTERS])
 {
     uint32_t next = 0x100;
-    for (int i = 0; i < 0x200; i++)
+    for (int i = 0; i < STI_ALPHABET_LETTERS; i++)
         byte_of[i] = -1;
     for (int byte = 0; byte < 256; byte++) {
         letter[byte] = is_printable(byte) ? (uint32_t)byte : next++;
@@ -37,13 +36,13 @@ static void alphabet(uint32_t letter[256], int byte_of[0x200])
 
 /* The bytes a vocabulary entry stands for; an entry with a letter outside the alphabet stands for
  * its own spelling. `out` has room for name.size bytes. */
-static st_str spelled_bytes(char *out, st_str name, const int byte_of[0x200])
+static st_str spelled_bytes(char *out, st_str name, const int byte_of[STI_ALPHABET_LETTERS])
 {
     size_t size = 0;
     for (size_t at = 0; at < name.size;) {
         uint32_t     letter;
         const size_t step = st_utf8_decode(name, at, &letter);
-        if (step == 0 || letter >= 0x200 || byte_of[letter] < 0) {
+        if (step == 0 || letter >= STI_ALPHABET_LETTERS || byte_of[letter] < 0) {
             memcpy(out, name.data, name.size);
             return (st_str){out, name.size};
         }
@@ -109,8 +108,8 @@ static st_status read_vocab(st_tokenizer *t, const st_json *vocab, const st_json
 {
     size_t name_bytes;
     uint32_t letter[256];
-    int byte_of[0x200];
-    alphabet(letter, byte_of);
+    int byte_of[STI_ALPHABET_LETTERS];
+    sti_byte_alphabet(letter, byte_of);
     ST_TRY(st_json_expect(*vocab, ST_JSON_OBJECT));
     ST_TRY(measure(&name_bytes, &t->size, vocab, added));
     const size_t slots = table_size(st_json_count(*vocab));
