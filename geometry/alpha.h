@@ -53,7 +53,7 @@ typedef enum st_alpha_part { ST_ALPHA_OPEN = 1, ST_ALPHA_FILLED = 2 } st_alpha_p
 ST_CHECKED st_status st_alpha_build(st_alpha *alpha, st_arena *arena, const double (*xy_m)[2],
                                     size_t n, double radius_m);
 
-/* Take islands smaller than `area_m2` out of the filled shape. */
+/* Take islands smaller than `area_m2` out of both shapes, and measure again. */
 ST_CHECKED st_status st_alpha_drop_islands(st_alpha *alpha, st_arena *scratch, double area_m2);
 
 /* Borders of the open or the filled shape, largest area first. Lives in the arena. */

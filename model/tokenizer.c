@@ -35,7 +35,7 @@ struct st_encoder {
     st_match           *matches[STI_PATTERNS_MAX];
     memory_entry       *memory;
     st_arena            arena;          /* ids and scratch of one call */
-    int32_t            *ids;
+    int64_t            *ids;
     size_t              count, capacity;
     symbol             *symbols;
     size_t              symbol_capacity;
@@ -78,7 +78,7 @@ int64_t st_tokenizer_size(const st_tokenizer *tokenizer)
     return tokenizer->size;
 }
 
-int32_t st_tokenizer_id(const st_tokenizer *tokenizer, const char *token)
+int64_t st_tokenizer_id(const st_tokenizer *tokenizer, const char *token)
 {
     const st_str name = st_str_from(token);
     for (size_t i = 0; i < tokenizer->added_count; i++) {
@@ -88,14 +88,14 @@ int32_t st_tokenizer_id(const st_tokenizer *tokenizer, const char *token)
     return sti_name_find(tokenizer, name);
 }
 
-st_str st_tokenizer_bytes(const st_tokenizer *tokenizer, int32_t id)
+st_str st_tokenizer_bytes(const st_tokenizer *tokenizer, int64_t id)
 {
     if (id < 0 || id >= tokenizer->size || !tokenizer->tokens[id].name.data)
         return (st_str){"", 0};
     return tokenizer->tokens[id].bytes;
 }
 
-bool st_tokenizer_is_special(const st_tokenizer *tokenizer, int32_t id)
+bool st_tokenizer_is_special(const st_tokenizer *tokenizer, int64_t id)
 {
     return id >= 0 && id < tokenizer->size && tokenizer->tokens[id].special;
 }
@@ -173,7 +173,7 @@ static void merge_all(st_encoder *e)
     }
 }
 
-static st_status add_id(st_encoder *e, int32_t id)
+static st_status add_id(st_encoder *e, int64_t id)
 {
     ST_TRY(ST_GROW(&e->arena, &e->ids, &e->capacity, e->count + 1));
     e->ids[e->count++] = id;
@@ -236,13 +236,14 @@ static st_status encode_piece(st_encoder *e, st_str piece)
             m->size = (unsigned char)piece.size;
             m->count = (unsigned char)made;
             memcpy(m->text, piece.data, piece.size);
-            memcpy(m->ids, e->ids + first, made * sizeof *m->ids);
+            for (size_t i = 0; i < made; i++)
+                m->ids[i] = (int32_t)e->ids[first + i];
         }
         return st_ok();
     }
     ST_TRY(ST_GROW(&e->arena, &e->ids, &e->capacity, e->count + m->count));
-    memcpy(e->ids + e->count, m->ids, m->count * sizeof *m->ids);
-    e->count += m->count;
+    for (int i = 0; i < m->count; i++)
+        e->ids[e->count++] = m->ids[i];
     return st_ok();
 }
 
@@ -333,7 +334,7 @@ static st_status encode_between(st_encoder *e, st_str text, bool normalized)
     return encode_gap(e, (st_str){text.data + start, text.size - start}, normalized);
 }
 
-st_status st_encode(st_encoder *e, const int32_t **ids, size_t *count, st_str text)
+st_status st_encode(st_encoder *e, const int64_t **ids, size_t *count, st_str text)
 {
     const size_t bad = st_utf8_check(text);
     if (bad < text.size)

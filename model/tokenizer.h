@@ -34,11 +34,11 @@ void st_tokenizer_free(st_tokenizer *tokenizer);
 int64_t st_tokenizer_size(const st_tokenizer *tokenizer);
 
 /* The id of an added token, or of a vocabulary entry spelt as in the file; -1 when there is none. */
-int32_t st_tokenizer_id(const st_tokenizer *tokenizer, const char *token);
+int64_t st_tokenizer_id(const st_tokenizer *tokenizer, const char *token);
 
 /* The bytes an id stands for; {"",0} for an id that has none. */
-st_str st_tokenizer_bytes(const st_tokenizer *tokenizer, int32_t id);
-bool   st_tokenizer_is_special(const st_tokenizer *tokenizer, int32_t id);
+st_str st_tokenizer_bytes(const st_tokenizer *tokenizer, int64_t id);
+bool   st_tokenizer_is_special(const st_tokenizer *tokenizer, int64_t id);
 
 /* --- text to ids ------------------------------------------------------------------------------ */
 
@@ -49,7 +49,7 @@ void st_encoder_free(st_encoder *encoder);
  *
  * Fails   ST_ERR_FORMAT text is not UTF-8, with the offset; ST_ERR_MEMORY.
  */
-ST_CHECKED st_status st_encode(st_encoder *encoder, const int32_t **ids, size_t *count,
+ST_CHECKED st_status st_encode(st_encoder *encoder, const int64_t **ids, size_t *count,
                                st_str text);
 
 /* --- ids to text ------------------------------------------------------------------------------ */
@@ -66,11 +66,11 @@ typedef struct st_decoder {
 } st_decoder;
 
 st_decoder st_decoder_start(const st_tokenizer *tokenizer, st_specials specials);
-void       st_decoder_push(st_decoder *decoder, st_text *out, int32_t id);
+void       st_decoder_push(st_decoder *decoder, st_text *out, int64_t id);
 void       st_decoder_finish(st_decoder *decoder, st_text *out);
 
 /* All at once. */
-void st_decode(const st_tokenizer *tokenizer, st_text *out, const int32_t *ids, size_t count,
+void st_decode(const st_tokenizer *tokenizer, st_text *out, const int64_t *ids, size_t count,
                st_specials specials);
 
 #endif

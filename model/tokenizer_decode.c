@@ -55,7 +55,7 @@ st_decoder st_decoder_start(const st_tokenizer *tokenizer, st_specials specials)
     return (st_decoder){.tokenizer = tokenizer, .specials = specials};
 }
 
-void st_decoder_push(st_decoder *d, st_text *out, int32_t id)
+void st_decoder_push(st_decoder *d, st_text *out, int64_t id)
 {
     if (d->specials == ST_SPECIALS_SKIP && st_tokenizer_is_special(d->tokenizer, id))
         return;
@@ -71,7 +71,7 @@ void st_decoder_finish(st_decoder *d, st_text *out)
     d->held_count = 0;
 }
 
-void st_decode(const st_tokenizer *tokenizer, st_text *out, const int32_t *ids, size_t count,
+void st_decode(const st_tokenizer *tokenizer, st_text *out, const int64_t *ids, size_t count,
                st_specials specials)
 {
     st_decoder d = st_decoder_start(tokenizer, specials);

@@ -275,5 +275,8 @@ st_status sti_plan_lay_out(sti_sheet *sheet, st_arena *arena, const st_plan *pla
         add_words(sheet, MARGIN_PX, 24, 20, plan->title, INK, STI_START, true);
     if (plan->subtitle)
         add_words(sheet, MARGIN_PX, 47, 13, plan->subtitle, SOFT, STI_START, false);
+    if (plan->note)
+        add_words(sheet, sheet->width_px - MARGIN_PX, sheet->height_px - FOOT_PX * 0.55, 13, plan->note,
+                  SOFT, STI_END, false);
     return add_shapes(sheet, arena, &v, plan);
 }

@@ -31,6 +31,7 @@ typedef struct st_plan_shape {
 typedef struct st_plan {
     const char          *title;     /* "scene0011_00"                  */
     const char          *subtitle;  /* "21.4 m2, 34 objects"; NULL none */
+    const char          *note;      /* at the foot, what dashes mean; NULL none */
     const st_plan_shape *shapes;
     size_t               shape_count;
 } st_plan;

@@ -4,6 +4,8 @@
 
 const st_command *const st_commands[] = {
 #if ST_WITH_DATA
+    &cmd_inspect,
+    &cmd_lint,
     &cmd_qa,
 #endif
 #if ST_WITH_MODEL

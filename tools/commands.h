@@ -8,8 +8,10 @@
 #include "tools/command.h"
 
 extern const st_command cmd_help, cmd_man, cmd_completion;
+extern const st_command cmd_inspect;
 
 /* data rooms */
+extern const st_command cmd_lint;
 extern const st_command cmd_qa;
 
 /* model rooms */

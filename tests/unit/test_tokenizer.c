@@ -88,14 +88,14 @@ static st_tokenizer *toy_tokenizer(const char *splitter)
 }
 
 /* Merge the best pair everywhere, left to right, until none is left: the definition. */
-static size_t naive(const st_tokenizer *t, int32_t *ids, const char *text, size_t size)
+static size_t naive(const st_tokenizer *t, int64_t *ids, const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++)
         ids[i] = t->byte_id[(unsigned char)text[i]];
     for (;;) {
         const sti_merge *best = NULL;
         for (size_t i = 0; i + 1 < size; i++) {
-            const sti_merge *m = sti_merge_find(t, ids[i], ids[i + 1]);
+            const sti_merge *m = sti_merge_find(t, (int32_t)ids[i], (int32_t)ids[i + 1]);
             if (m && (!best || m->rank < best->rank))
                 best = m;
         }
@@ -123,12 +123,12 @@ static void merging_agrees_with_the_definition(void **state)
     st_rng rng = st_rng_from(5);
     for (int round = 0; round < 3000; round++) {
         char text[64];
-        int32_t expected[64];
+        int64_t expected[64];
         const size_t size = st_rng_below(&rng, sizeof text);
         for (size_t i = 0; i < size; i++)
             text[i] = " abcab"[st_rng_below(&rng, 6)];
         const size_t count = naive(t, expected, text, size);
-        const int32_t *ids;
+        const int64_t *ids;
         size_t found;
         for (int again = 0; again < 2; again++) {   /* the second time from memory */
             must(st_encode(e, &ids, &found, (st_str){text, size}));
@@ -150,7 +150,7 @@ static void a_long_piece_stays_quick(void **state)
     must(st_encoder_create(&e, t));
     char *text = malloc(SIZE);
     memset(text, 'c', SIZE);
-    const int32_t *ids;
+    const int64_t *ids;
     size_t count;
     must(st_encode(e, &ids, &count, (st_str){text, SIZE}));
     assert_int_equal(count, SIZE / 4);
@@ -164,11 +164,11 @@ static void added_tokens_are_cut_out_first(void **state)
     (void)state;
     st_tokenizer *t = toy_tokenizer(sti_known_pattern);
     st_encoder *e;
-    const int32_t *ids;
+    const int64_t *ids;
     size_t count;
     must(st_encoder_create(&e, t));
     must(st_encode(e, &ids, &count, st_str_from("ab<end>of<end><en")));
-    static const int32_t expected[] = {256, 300, 301, '<', 'e', 'n'};
+    static const int64_t expected[] = {256, 300, 301, '<', 'e', 'n'};
     assert_int_equal(count, COUNT(expected));
     assert_memory_equal(ids, expected, sizeof expected);
     assert_int_equal(st_tokenizer_id(t, "<end>"), 301);
@@ -247,11 +247,11 @@ static void another_pattern_is_followed(void **state)
     (void)state;
     st_tokenizer *t = toy_tokenizer("b");
     st_encoder *e;
-    const int32_t *ids;
+    const int64_t *ids;
     size_t count;
     must(st_encoder_create(&e, t));
     must(st_encode(e, &ids, &count, st_str_from("aabcc")));      /* aa | b | cc */
-    static const int32_t expected[] = {263, 'b', 259};
+    static const int64_t expected[] = {263, 'b', 259};
     assert_int_equal(count, COUNT(expected));
     assert_memory_equal(ids, expected, sizeof expected);
     st_encoder_free(e);
@@ -268,7 +268,7 @@ static void characters_are_held_back_until_whole(void **state)
     st_text_init(&out);
     st_decoder d = st_decoder_start(t, ST_SPECIALS_KEEP);
     static const struct {
-        int32_t     id;
+        int64_t     id;
         const char *so_far;
     } steps[] = {
         {'x', "x"}, {0xF0, "x"}, {0x9F, "x"}, {0x98, "x"}, {0x80, "x\xF0\x9F\x98\x80"},
@@ -287,7 +287,7 @@ static void characters_are_held_back_until_whole(void **state)
 
     /* One replacement per longest start of a character: E0 80 are two, F0 9F 98 is one. */
     st_text_clear(&out);
-    static const int32_t broken[] = {0xE0, 0x80, '-', 0xF0, 0x9F, 0x98, '-', 0xFF, 0xED, 0xA0};
+    static const int64_t broken[] = {0xE0, 0x80, '-', 0xF0, 0x9F, 0x98, '-', 0xFF, 0xED, 0xA0};
     st_decode(t, &out, broken, COUNT(broken), ST_SPECIALS_KEEP);
 #define FFFD "\xEF\xBF\xBD"
     assert_string_equal(out.data, FFFD FFFD "-" FFFD "-" FFFD FFFD FFFD);
@@ -358,7 +358,7 @@ static void check_vectors(const st_tokenizer *t, const char *path)
         st_json_doc *doc;
         must(st_json_parse(&doc, line));
         const st_json root = st_json_root(doc), expected = st_json_member(&root, "ids");
-        const int32_t *ids;
+        const int64_t *ids;
         size_t found;
         st_str text;
         must(st_json_text(st_json_member(&root, "text"), &text));
