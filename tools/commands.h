@@ -13,6 +13,7 @@ extern const st_command cmd_inspect;
 /* data rooms */
 extern const st_command cmd_lint;
 extern const st_command cmd_qa;
+extern const st_command cmd_synth;
 
 /* model rooms */
 

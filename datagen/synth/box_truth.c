@@ -30,13 +30,12 @@ static double area_at(double yaw_rad, const double (*points_m)[3], size_t count)
     return (e.hi[0] - e.lo[0]) * (e.hi[1] - e.lo[1]);
 }
 
-/* The lowest of 2*STEPS+1 directions around `yaw`, then again on a finer scale, ten times. Between
- * two edges of the hull the area is concave, so a dip is a sharp corner: sweeps find it, slopes
- * would not. */
+/* The lowest of 2*STEPS+1 directions around `yaw`, then again on a finer scale. Between two edges
+ * of the hull the area is concave, so a dip is a sharp corner: sweeps find it, slopes would not. */
 static double refine(double *area_m2, double yaw, double step, const double (*points_m)[3],
                      size_t count)
 {
-    enum { STEPS = 6, ROUNDS = 14 };
+    enum { STEPS = 10, ROUNDS = 10 };
     double best = area_at(yaw, points_m, count);
     for (int round = 0; round < ROUNDS; round++) {
         const double from = yaw;
@@ -54,31 +53,41 @@ static double refine(double *area_m2, double yaw, double step, const double (*po
     return yaw;
 }
 
-void sti_box_sweep(st_obb *box, const double (*points_m)[3], size_t count)
+/* Turn the box by quarters until it is nearest to where it started. */
+static double least_turn(double yaw_rad)
+{
+    return yaw_rad - QUARTER * floor(yaw_rad / QUARTER + 0.5);
+}
+
+void sti_box_sweep(st_obb *box, const double (*points_m)[3], size_t count, double start_rad)
 {
     enum { COARSE = 360 };
     ST_ASSERT(count > 0);
     const double step = QUARTER / COARSE;
     double area[COARSE], least = INFINITY;
     for (int i = 0; i < COARSE; i++) {
-        area[i] = area_at(step * i, points_m, count);
+        area[i] = area_at(start_rad + step * i, points_m, count);
         least = area[i] < least ? area[i] : least;
     }
-    double best_yaw = 0.0, best = INFINITY;
+    /* A turn by `step` changes the area by at most the squared diagonal times it, so the best
+     * direction has a neighbour no worse than this. */
+    const extent whole = extent_at(start_rad, points_m, count);
+    const double w0 = whole.hi[0] - whole.lo[0], d0 = whole.hi[1] - whole.lo[1];
+    const double worth_m2 = least + (w0 * w0 + d0 * d0) * step;
+    double best_turn = 0.0, best = INFINITY;
     for (int i = 0; i < COARSE; i++) {
         const double before = area[(i + COARSE - 1) % COARSE], after = area[(i + 1) % COARSE];
-        if (area[i] > before || area[i] > after || area[i] > 1.02 * least + 1e-6)
+        if (area[i] > before || area[i] > after || area[i] > worth_m2)
             continue;
         double refined;
-        double yaw = refine(&refined, step * i, step, points_m, count);
-        yaw = yaw > QUARTER / 2 ? yaw - QUARTER : yaw;      /* the least turn of the same box */
-        const double tie = 1e-9 * best;
-        if (refined < best - tie ||
-            (refined < best + tie && fabs(yaw) < fabs(best_yaw) - 1e-9)) {
+        const double yaw = refine(&refined, start_rad + step * i, step, points_m, count);
+        const double turn = least_turn(yaw - start_rad), tie = 1e-9 * refined;
+        if (refined < best - tie || (refined < best + tie && fabs(turn) < fabs(best_turn) - 1e-9)) {
             best = refined;
-            best_yaw = yaw;
+            best_turn = turn;
         }
     }
+    double best_yaw = least_turn(start_rad + (fabs(best_turn) < 1e-9 ? 0.0 : best_turn));
     if (fabs(best_yaw) < 1e-10)
         best_yaw = 0.0;
 

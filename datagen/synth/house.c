@@ -224,7 +224,8 @@ static st_status object_of(st_synth_object *object, st_arena *arena, const sti_i
             object->aabb_min_m[k] = fmin(object->aabb_min_m[k], x);
             object->aabb_max_m[k] = fmax(object->aabb_max_m[k], x);
         }
-    sti_box_sweep(&object->box, object->model.vertex_m, object->model.vertex_count);
+    sti_box_sweep(&object->box, object->model.vertex_m, object->model.vertex_count,
+                  atan2(pose.turn[1][0], pose.turn[0][0]));
     return st_ok();
 }
 

@@ -31,7 +31,8 @@ typedef struct sti_surface {
 typedef struct sti_piece {
     const sti_class *class;
     sti_solid   solid;
-    double      lo_m[3], hi_m[3];   /* bounds of the solid; lo_m[2] is 0 */
+    double      half_m[2];          /* a centred rectangle that holds its outline and its box */
+    double      height_m;
     sti_surface surface[STI_SURFACES_MAX];
     int         surface_count;
 } sti_piece;
@@ -240,8 +241,8 @@ void sti_rect_point(double out_m[2], const sti_rect *r, double x_m, double y_m);
 /* box_truth.c: the least-area upright box of points (N,3) by trying every direction: a coarse sweep
  * of a quarter turn, then ever finer ones around each dip. Slow, plain, and independent of the
  * hulls and calipers that measure scans. Axes and signs as data.md 3.7 has them; of boxes that tie
- * the least turned one. */
-void sti_box_sweep(st_obb *box, const double (*points_m)[3], size_t count);
+ * the one least turned from start_rad. */
+void sti_box_sweep(st_obb *box, const double (*points_m)[3], size_t count, double start_rad);
 
 /* recipes.c: furnish room l->room; doors, windows and what belongs to them come first. */
 void sti_furnish_openings(sti_layout *l);

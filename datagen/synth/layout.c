@@ -46,7 +46,7 @@ static double rect_distance(const sti_rect *r, double x_m, double y_m)
 
 static sti_rect piece_rect(const sti_piece *p, double x_m, double y_m, double yaw_rad)
 {
-    return (sti_rect){x_m, y_m, p->hi_m[0], p->hi_m[1], yaw_rad};
+    return (sti_rect){x_m, y_m, p->half_m[0], p->half_m[1], yaw_rad};
 }
 
 /* All corners inside, and no corner of the room inside the rectangle: enough for rectilinear
@@ -285,10 +285,10 @@ int sti_place_at(sti_layout *l, sti_piece *piece, double x_m, double y_m, double
         return -1;
     const sti_rect rect = piece_rect(piece, x_m, y_m, yaw_rad);
     if (!rect_in_room(&l->plan->room[l->room], &rect) ||
-        !spot_free(l, &rect, 0.0, piece->hi_m[2], 0.02, -1))
+        !spot_free(l, &rect, 0.0, piece->height_m, 0.02, -1))
         return -1;
     const int item = sti_place_sure(l, &(sti_item){.piece = piece, .rect = rect,
-                                                   .top_m = piece->hi_m[2], .room = l->room,
+                                                   .top_m = piece->height_m, .room = l->room,
                                                    .support = ST_SYNTH_ON_FLOOR,
                                                    .support_index = -1});
     return keep_if_walkable(l, item, 0.0);
@@ -327,7 +327,7 @@ int sti_place_wall(sti_layout *l, sti_piece *piece, sti_spot spot)
     if (!piece)
         return -1;
     const sti_room *room = &l->plan->room[l->room];
-    const double half = piece->hi_m[0], gap = fmax(spot.gap_m, 0.005);
+    const double half = piece->half_m[0], gap = fmax(spot.gap_m, 0.005);
     const int tries = spot.wall && spot.at_m > 0.0 ? 1 : 40;
     for (int attempt = 0; attempt < tries; attempt++) {
         const int index = spot.wall ? spot.wall - 1
@@ -341,11 +341,11 @@ int sti_place_wall(sti_layout *l, sti_piece *piece, sti_spot spot)
             t = attempt % 2 ? lo + 0.01 : hi - 0.01;
         if (tries == 1)
             t = fmin(fmax(spot.at_m, lo), hi);
-        const double back = gap + piece->hi_m[1];
+        const double back = gap + piece->half_m[1];
         const sti_rect rect = piece_rect(
             piece, w->a_m[0] + t * w->along[0] + back * w->inward[0],
             w->a_m[1] + t * w->along[1] + back * w->inward[1], atan2(-w->along[1], -w->along[0]));
-        const double top = spot.z_m + piece->hi_m[2];
+        const double top = spot.z_m + piece->height_m;
         if (top > l->plan->height_m - 0.03 || !rect_in_room(room, &rect) ||
             !wall_stretch_free(w, t - half, t + half, spot.z_m, top) ||
             !spot_free(l, &rect, spot.z_m, top, spot.z_m > 0.0 ? 0.03 : 0.02, -1))
@@ -379,11 +379,11 @@ int sti_place_on(sti_layout *l, int parent, int surface, sti_piece *piece, doubl
         return -1;
     const sti_item *below = &l->item[parent];
     const sti_surface *top = &below->piece->surface[surface];
-    if (piece->hi_m[2] > top->above_m)
+    if (piece->height_m > top->above_m)
         return -1;
     const double c = fabs(cos(yaw_rad)), s = fabs(sin(yaw_rad));
-    const double reach[2] = {c * piece->hi_m[0] + s * piece->hi_m[1],
-                             s * piece->hi_m[0] + c * piece->hi_m[1]};
+    const double reach[2] = {c * piece->half_m[0] + s * piece->half_m[1],
+                             s * piece->half_m[0] + c * piece->half_m[1]};
     double lo[2], hi[2];
     for (int k = 0; k < 2; k++) {
         lo[k] = top->lo_m[k] + reach[k];
@@ -403,9 +403,9 @@ int sti_place_on(sti_layout *l, int parent, int surface, sti_piece *piece, doubl
         const sti_rect rect = piece_rect(piece, p[0], p[1], below->rect.yaw_rad + yaw_rad);
         const double z = below->z_m + top->z_m;
         if (rect_in_room(&l->plan->room[l->room], &rect) &&
-            spot_free(l, &rect, z, z + piece->hi_m[2], 0.01, parent))
+            spot_free(l, &rect, z, z + piece->height_m, 0.01, parent))
             return sti_place_sure(
-                l, &(sti_item){.piece = piece, .rect = rect, .z_m = z, .top_m = z + piece->hi_m[2],
+                l, &(sti_item){.piece = piece, .rect = rect, .z_m = z, .top_m = z + piece->height_m,
                                .room = l->room, .support = ST_SYNTH_ON_OBJECT,
                                .support_index = parent});
         if (!isnan(u) && !isnan(v))

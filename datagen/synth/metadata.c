@@ -53,7 +53,8 @@ static void bound_room(st_room *room, const st_synth_house *house)
             }
     }
     for (int k = 0; k < 3; k++)
-        room->center_m[k] = (room->aabb_min_m[k] + room->aabb_max_m[k]) / 2;
+        room->center_m[k] =
+            st_round_decimals((room->aabb_min_m[k] + room->aabb_max_m[k]) / 2, 6);
 }
 
 st_status st_synth_scene(st_scene *scene, st_arena *arena, const st_synth_house *house,
@@ -64,7 +65,7 @@ st_status st_synth_scene(st_scene *scene, st_arena *arena, const st_synth_house 
     ST_TRY(st_arena_copy_text(arena, &scene->scene_id, house->scan_id, strlen(house->scan_id)));
     ST_TRY(st_arena_copy_text(arena, &scene->space_id, house->space_id, strlen(house->space_id)));
     memcpy(scene->raw_to_scene, house->raw_to_scene, sizeof scene->raw_to_scene);
-    scene->room = (st_room){.known = true, .area_m2 = house->area_m2, .area_open_m2 = -1.0,
+    scene->room = (st_room){.known = true, .area_m2 = st_round_decimals(house->area_m2, 6), .area_open_m2 = -1.0,
                             .area_hull_m2 = -1.0, .floor_area_m2 = house->floor_area_m2,
                             .area_vsi_m2 = -1.0, .area_vsi_sd_m2 = -1.0, .has_extent = true,
                             .floor_z_m = house->floor_z_m, .scene_type = house->scene_type};
@@ -83,8 +84,13 @@ st_status st_synth_scene(st_scene *scene, st_arena *arena, const st_synth_house 
             continue;
         st_object *to = &scene->objects[scene->object_count++];
         *to = (st_object){.instance_id = o->id, .raw_label = raw.data, .label = verdict.label,
-                          .nyu40 = verdict.nyu40, .box = o->box, .box_min = o->box,
+                          .nyu40 = verdict.nyu40, .box = o->box,
                           .flags = verdict.plural ? ST_FLAG_PLURAL : 0};
+        for (int k = 0; k < 3; k++) {
+            to->box.center_m[k] = st_round_decimals(o->box.center_m[k], 6);
+            to->box.half_m[k] = st_round_decimals(2.0 * o->box.half_m[k], 6) / 2.0;
+        }
+        to->box_min = to->box;
         st_obb_bounds(to->aabb_min_m, to->aabb_max_m, &to->box);
     }
     ST_TRY(count_labels(scene, arena));

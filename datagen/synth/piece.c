@@ -70,10 +70,18 @@ void sti_piece_settle(sti_piece *p)
     for (size_t i = 0; i < s->vertex_count; i++)
         for (int k = 0; k < 3; k++)
             s->vertex_m[i][k] += shift[k];
-    for (int k = 0; k < 3; k++) {
-        p->lo_m[k] = lo[k] + shift[k];
-        p->hi_m[k] = hi[k] + shift[k];
+    /* A round or ragged thing may have a smaller box that is turned, and sticks out of the straight
+     * one at its corners: places are judged by both, so that boxes of neighbours never meet. */
+    st_obb box;
+    double corner[8][3];
+    sti_box_sweep(&box, (const double (*)[3])s->vertex_m, s->vertex_count, 0.0);
+    st_obb_corners(corner, &box);
+    for (int k = 0; k < 2; k++) {
+        p->half_m[k] = hi[k] + shift[k];
+        for (int i = 0; i < 8; i++)
+            p->half_m[k] = fmax(p->half_m[k], fabs(corner[i][k]));
     }
+    p->height_m = hi[2] + shift[2];
     for (int i = 0; i < p->surface_count; i++) {
         for (int k = 0; k < 2; k++) {
             p->surface[i].lo_m[k] += shift[k];

@@ -64,9 +64,9 @@ static int beside(sti_layout *l, int item, int side, const char *name, sti_wish 
     sti_piece *piece = behind < 0 ? NULL : sti_layout_make(l, name, wish);
     if (!piece)
         return -1;
-    at += side * (l->item[item].rect.half_w_m + gap_m + piece->hi_m[0]);
+    at += side * (l->item[item].rect.half_w_m + gap_m + piece->half_m[0]);
     const double length = l->plan->room[l->room].wall[behind].length_m;
-    if (at - piece->hi_m[0] < 0.01 || at + piece->hi_m[0] > length - 0.01)
+    if (at - piece->half_m[0] < 0.01 || at + piece->half_m[0] > length - 0.01)
         return -1;
     return sti_place_wall(l, piece, (sti_spot){.wall = behind + 1, .at_m = at, .front_m = front_m});
 }
@@ -91,7 +91,7 @@ static int facing(sti_layout *l, int item, const char *name, sti_wish wish, doub
         return -1;
     const sti_rect *r = &l->item[item].rect;
     double p[2];
-    sti_rect_point(p, r, 0, -(r->half_d_m + gap_m + piece->hi_m[1]));
+    sti_rect_point(p, r, 0, -(r->half_d_m + gap_m + piece->half_m[1]));
     l->host = item;
     const int placed = sti_place_at(l, piece, p[0], p[1],
                                     r->yaw_rad + HALF_TURN + between(l, -jitter_rad, jitter_rad));
@@ -129,7 +129,7 @@ static void dining_group(sti_layout *l, const char *table_name, const char *seat
     const sti_room *room = &l->plan->room[l->room];
     int item = -1;
     for (int attempt = 0; attempt < 40 && item < 0 && table; attempt++) {
-        const double margin = 0.45 + table->hi_m[1];
+        const double margin = 0.45 + table->half_m[1];
         const double x = between(l, room->lo_m[0] + margin, room->hi_m[0] - margin);
         const double y = between(l, room->lo_m[1] + margin, room->hi_m[1] - margin);
         item = sti_place_at(l, table, x, y, QUARTER * (double)st_rng_below(&l->rng, 2));
@@ -141,7 +141,7 @@ static void dining_group(sti_layout *l, const char *table_name, const char *seat
         sti_piece *chair = sti_layout_make(l, seat_name, (sti_wish){.height_m = 0});
         if (!chair)
             return;
-        const double jitter = between(l, -0.12, 0.12), gap = 0.06 + chair->hi_m[1];
+        const double jitter = between(l, -0.12, 0.12), gap = 0.06 + chair->half_m[1];
         /* Two on each long side, then the ends; around a round table a quarter turn each. */
         const int side = i % 2, end = i / 2;
         double x = 0.0, y = 0.0, turn = 0.0;
@@ -298,7 +298,7 @@ static void seating_group(sti_layout *l)
             if (!seat)
                 return;
             double p[2];
-            sti_rect_point(p, &r, side * (r.half_w_m + 0.4 + seat->hi_m[1]), between(l, -0.2, 0.2));
+            sti_rect_point(p, &r, side * (r.half_w_m + 0.4 + seat->half_m[1]), between(l, -0.2, 0.2));
             sti_place_at(l, seat, p[0], p[1], r.yaw_rad - side * QUARTER + between(l, -0.3, 0.3));
         }
     }
@@ -346,7 +346,7 @@ static int worktop(sti_layout *l)
     sti_piece *sink = sti_layout_make(l, "sink", (sti_wish){.style = true});
     if (!sink)
         return -1;
-    const double half = sink->hi_m[0] - 0.03, limit = width / 2 - half - 0.12;
+    const double half = sink->half_m[0] - 0.03, limit = width / 2 - half - 0.12;
     const double middle = between(l, -limit, limit);
     sti_piece *top = sti_layout_make(l, "kitchen counter",
                                      (sti_wish){.width_m = width, .depth_m = 0.60,
@@ -358,10 +358,10 @@ static int worktop(sti_layout *l)
     sti_item hung = {.piece = sink, .rect = l->item[counter].rect, .room = l->room,
                      .z_m = l->item[counter].top_m - STI_SINK_DEPTH_M,
                      .support = ST_SYNTH_ON_OBJECT, .support_index = counter};
-    hung.top_m = hung.z_m + sink->hi_m[2];
+    hung.top_m = hung.z_m + sink->height_m;
     double at[2];
     sti_rect_point(at, &l->item[counter].rect, middle, 0.0);
-    hung.rect = (sti_rect){at[0], at[1], sink->hi_m[0], sink->hi_m[1],
+    hung.rect = (sti_rect){at[0], at[1], sink->half_m[0], sink->half_m[1],
                            l->item[counter].rect.yaw_rad};
     sti_place_sure(l, &hung);
     const int first = chance(l, 0.5);
@@ -490,10 +490,10 @@ static bool open_leaf(sti_layout *l, const sti_door *door, int side, double hing
     const double swing = between(l, -0.20, 0.05) * hinge;
     const double c = cos(swing), s = sin(swing);
     const double dir[2] = {c * w->inward[0] - s * w->inward[1], s * w->inward[0] + c * w->inward[1]};
-    const double at = t + hinge * (door->width_m / 2), reach = 0.05 + leaf->hi_m[0];
+    const double at = t + hinge * (door->width_m / 2), reach = 0.05 + leaf->half_m[0];
     const sti_rect rect = {w->a_m[0] + at * w->along[0] + reach * dir[0],
-                           w->a_m[1] + at * w->along[1] + reach * dir[1], leaf->hi_m[0],
-                           leaf->hi_m[1], atan2(dir[1], dir[0])};
+                           w->a_m[1] + at * w->along[1] + reach * dir[1], leaf->half_m[0],
+                           leaf->half_m[1], atan2(dir[1], dir[0])};
     for (int i = 0; i < 4; i++) {
         double p[2];
         sti_rect_point(p, &rect, (i & 1 ? 1 : -1) * rect.half_w_m, (i & 2 ? 1 : -1) * rect.half_d_m);
@@ -507,7 +507,7 @@ static bool open_leaf(sti_layout *l, const sti_door *door, int side, double hing
     for (size_t i = 0; i < l->zone_count; i++)
         if (l->zone[i].room == door->room[side] && sti_rect_overlap(&rect, &l->zone[i].rect))
             return false;
-    return sti_place_sure(l, &(sti_item){.piece = leaf, .rect = rect, .top_m = leaf->hi_m[2],
+    return sti_place_sure(l, &(sti_item){.piece = leaf, .rect = rect, .top_m = leaf->height_m,
                                          .room = door->room[side],
                                          .support = ST_SYNTH_IN_OPENING,
                                          .support_index = door->wall[side]}) >= 0;
@@ -520,9 +520,9 @@ static void close_leaf(sti_layout *l, const sti_door *door)
     if (leaf)
         sti_place_sure(l, &(sti_item){.piece = leaf,
                                       .rect = {door->center_m[0], door->center_m[1],
-                                               leaf->hi_m[0], leaf->hi_m[1],
+                                               leaf->half_m[0], leaf->half_m[1],
                                                atan2(-w->along[1], -w->along[0])},
-                                      .top_m = leaf->hi_m[2], .room = door->room[0],
+                                      .top_m = leaf->height_m, .room = door->room[0],
                                       .support = ST_SYNTH_IN_OPENING,
                                       .support_index = door->wall[0]});
 }
@@ -551,9 +551,9 @@ static void dress_window(sti_layout *l, int wall_index, const sti_opening *o)
     sti_place_sure(l, &(sti_item){.piece = frame,
                                   .rect = {w->a_m[0] + at * w->along[0] + back * w->inward[0],
                                            w->a_m[1] + at * w->along[1] + back * w->inward[1],
-                                           frame->hi_m[0], frame->hi_m[1],
+                                           frame->half_m[0], frame->half_m[1],
                                            atan2(-w->along[1], -w->along[0])},
-                                  .z_m = o->bottom_m, .top_m = o->bottom_m + frame->hi_m[2],
+                                  .z_m = o->bottom_m, .top_m = o->bottom_m + frame->height_m,
                                   .room = l->room, .support = ST_SYNTH_IN_OPENING,
                                   .support_index = wall_index});
     const sti_room_kind kind = l->plan->room[l->room].kind;
@@ -563,8 +563,8 @@ static void dress_window(sti_layout *l, int wall_index, const sti_opening *o)
             sti_piece *cloth = sti_layout_make(l, "curtain", size);
             if (!cloth)
                 return;
-            const double t = side < 0 ? o->lo_m - cloth->hi_m[0] - 0.07 : o->hi_m + cloth->hi_m[0] + 0.07;
-            if (t - cloth->hi_m[0] > 0.02 && t + cloth->hi_m[0] < w->length_m - 0.02)
+            const double t = side < 0 ? o->lo_m - cloth->half_m[0] - 0.07 : o->hi_m + cloth->half_m[0] + 0.07;
+            if (t - cloth->half_m[0] > 0.02 && t + cloth->half_m[0] < w->length_m - 0.02)
                 sti_place_wall(l, cloth, (sti_spot){.wall = wall_index + 1, .at_m = t, .z_m = 0.05,
                                                     .gap_m = 0.04});
         }
