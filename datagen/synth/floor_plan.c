@@ -1,4 +1,4 @@
-/* plan.c - floor plans: rectangles cut into rooms, doors between them, windows.
+/* floor_plan.c - floor plans: rectangles cut into rooms, doors between them, windows.
  *
  * Rooms are cut out of one rectangle along the centre lines of their walls (a slice-and-dice
  * treemap of wanted areas), so they fill it and every inner wall has a room on both sides. All
