@@ -13,14 +13,20 @@
 /* A block of scores stays in the second-level cache: 64 x 256 floats. */
 enum { BLOCK_Q = 64, BLOCK_K = 256, D_MAX = 128 };
 
-/* Keys and values by position: position p lies in row p % capacity. */
+/* Keys and values by position: position p lies in row p below `kept`, else in row
+ * kept + (p - kept) % (capacity - kept). */
 typedef struct key_span {
     const float *k, *v;
-    int64_t      k_row, v_row, capacity;
+    int64_t      k_row, v_row, capacity, kept;
     int64_t      first, end;        /* positions that exist: [first, end) */
     int64_t      window;            /* 0: no limit                        */
     bool         causal;
 } key_span;
+
+static int64_t span_row(const key_span *s, int64_t p)
+{
+    return p < s->kept ? p : s->kept + (p - s->kept) % (s->capacity - s->kept);
+}
 
 static int64_t span_low(const key_span *s, int64_t p)
 {
@@ -35,7 +41,7 @@ static int64_t span_high(const key_span *s, int64_t p)
 /* Keys of one block from position `p` on: at most BLOCK_K, none beyond `end`, no wrap. */
 static int64_t span_block(const key_span *s, int64_t p, int64_t end)
 {
-    const int64_t flat = s->capacity - p % s->capacity;
+    const int64_t flat = p < s->kept ? s->kept - p : s->capacity - span_row(s, p);
     const int64_t left = end - p < BLOCK_K ? end - p : BLOCK_K;
     return left < flat ? left : flat;
 }
@@ -113,14 +119,19 @@ static void forward_block(float *out, int64_t out_row, float *lse, const float *
         sum[r] = 0.0f;
     }
 
-    const int64_t end = span_high(s, p0 + rows - 1);
-    for (int64_t p = span_low(s, p0), keys; p < end; p += keys) {
+    /* First the keys that everybody sees, if any, then the window. */
+    const int64_t end = span_high(s, p0 + rows - 1), low = span_low(s, p0);
+    for (int64_t p = s->kept > 0 ? 0 : low, keys; p < end; p += keys) {
+        if (p >= s->kept && p < low)
+            p = low;
         keys = span_block(s, p, end);
-        const int64_t at = p % s->capacity;
+        const int64_t at = span_row(s, p);
         block_scores(score, q, q_row, rows, s->k + at * s->k_row, s->k_row, keys, D, scale);
-        for (int64_t r = 0; r < rows; r++)
-            soften_row(score + r * BLOCK_K, keys, clamp(span_low(s, p0 + r) - p, 0, keys),
+        for (int64_t r = 0; r < rows; r++) {
+            const int64_t from = p < s->kept ? 0 : span_low(s, p0 + r) - p;
+            soften_row(score + r * BLOCK_K, keys, clamp(from, 0, keys),
                        clamp(span_high(s, p0 + r) - p, 0, keys), &top[r], &sum[r], acc + r * D, D);
+        }
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, (int)D, (int)keys, 1.0f,
                     score, BLOCK_K, s->v + at * s->v_row, (int)s->v_row, 1.0f, acc, (int)D);
     }
@@ -339,13 +350,13 @@ st_status st_attention_backward(st_stream *stream, st_tensor *q_bar, st_tensor *
 }
 
 static void cached_cpu(float *out, const float *q, const float *k, const float *v,
-                       const sti_attention *a, const sti_attention_cache *c)
+                       const sti_attention *a, const sti_attention_cache *c, int64_t kept)
 {
     const int64_t group = a->H / a->Hkv;
     for (int64_t h = 0; h < a->H; h++) {
         const key_span span = {.k = k + h / group * a->D, .v = v + h / group * a->D,
                                .k_row = a->k_row, .v_row = a->v_row, .capacity = c->capacity,
-                               .first = c->first, .end = c->position + a->T,
+                               .kept = kept, .first = c->first, .end = c->position + a->T,
                                .window = a->window, .causal = true};
         for (int64_t t = 0; t < a->T; t += BLOCK_Q) {
             const int64_t rows = a->T - t < BLOCK_Q ? a->T - t : BLOCK_Q;
@@ -356,27 +367,41 @@ static void cached_cpu(float *out, const float *q, const float *k, const float *
     }
 }
 
-st_status st_attention_cached(st_stream *stream, st_tensor *out, const st_tensor *q,
-                              const st_tensor *k_cache, const st_tensor *v_cache,
-                              int64_t position, int64_t first, int64_t window, float scale)
+st_status st_attention_kept(st_stream *stream, st_tensor *out, const st_tensor *q,
+                            const st_tensor *k_cache, const st_tensor *v_cache,
+                            const st_attention_ring *ring)
 {
     sti_attention a;
     ST_TRY(st_tensor_expect(k_cache, "k_cache", q->dtype, 3, (int64_t[]){-1, -1, -1}));
     st_tensor k = *k_cache, v = *v_cache;   /* as if T rows long: `check` compares with q */
     k.shape[0] = q->shape[0];
     v.shape[0] = v_cache->shape[0] == k_cache->shape[0] ? q->shape[0] : -1;
-    ST_TRY(check(&a, stream, q, &k, &v, &(st_attention){.window = window, .scale = scale}));
+    ST_TRY(check(&a, stream, q, &k, &v,
+                 &(st_attention){.window = ring->window, .scale = ring->scale}));
     ST_TRY(st_tensor_expect(out, "out", q->dtype, 3, q->shape));
 
-    const sti_attention_cache c = {k_cache->shape[0], position, first};
-    if (position < 0 || first < 0 || first > position ||
-        position + a.T - first > c.capacity)
+    const sti_attention_cache c = {k_cache->shape[0], ring->position, ring->first};
+    const int64_t oldest = c.first > ring->kept ? c.first : ring->kept, end = c.position + a.T;
+    if (c.position < 0 || c.first < 0 || c.first > c.position || ring->kept < 0 ||
+        ring->kept >= c.capacity ||
+        (end > ring->kept && end - oldest > c.capacity - ring->kept))
         return ST_FAIL(ST_ERR_USAGE,
                        "attention: a cache of %lld rows cannot hold positions %lld to %lld",
-                       (long long)c.capacity, (long long)first, (long long)(position + a.T - 1));
+                       (long long)c.capacity, (long long)c.first, (long long)(end - 1));
+    if (q->place == ST_PLACE_DEVICE && ring->kept > 0)
+        return ST_FAIL(ST_ERR_UNSUPPORTED, "attention: first keys are kept on the host only");
     if (q->place == ST_PLACE_DEVICE)
         return sti_attention_cached_cuda(stream, out->data, q->data, k_cache->data, v_cache->data,
                                          &a, &c);
-    cached_cpu(out->data, q->data, k_cache->data, v_cache->data, &a, &c);
+    cached_cpu(out->data, q->data, k_cache->data, v_cache->data, &a, &c, ring->kept);
     return st_ok();
+}
+
+st_status st_attention_cached(st_stream *stream, st_tensor *out, const st_tensor *q,
+                              const st_tensor *k_cache, const st_tensor *v_cache,
+                              int64_t position, int64_t first, int64_t window, float scale)
+{
+    const st_attention_ring ring = {.position = position, .first = first, .window = window,
+                                    .scale = scale};
+    return st_attention_kept(stream, out, q, k_cache, v_cache, &ring);
 }

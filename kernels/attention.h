@@ -94,6 +94,24 @@ ST_CHECKED st_status st_attention_cached(st_stream *stream, st_tensor *out, cons
                                          int64_t position, int64_t first, int64_t window,
                                          float scale);
 
+/* A cache that keeps its first keys for ever and walks in circles with the others: the key at
+ * position p lies in row p below `kept`, else in row kept + (p - kept) % (S - kept). */
+typedef struct st_attention_ring {
+    int64_t position, first, window;    /* as st_attention_cached                      */
+    int64_t kept;                       /* first keys: always there, seen by everybody */
+    float   scale;
+} st_attention_ring;
+
+/* The same as st_attention_cached, with first keys that every token sees beside its window: what
+ * lets an unbounded stream attend in constant memory.
+ *
+ * Fails   as st_attention_cached; ST_ERR_UNSUPPORTED on the device when kept is not 0
+ * Source  first tokens as sinks: Xiao et al. 2023
+ */
+ST_CHECKED st_status st_attention_kept(st_stream *stream, st_tensor *out, const st_tensor *q,
+                                       const st_tensor *k_cache, const st_tensor *v_cache,
+                                       const st_attention_ring *ring);
+
 #ifdef __cplusplus
 }
 #endif

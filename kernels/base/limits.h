@@ -50,4 +50,11 @@
 /* tokenizer.json, vocab.json, merges.txt. The family's own has 11 MB. */
 #define ST_TOKENIZER_BYTES_MAX ((size_t)256 << 20)
 
+/* Rows of one session packet, or tokens of one grid: a still image of 16,777,216 pixels, the most a
+ * released preprocessor makes, has 16,384 tokens; four of them. */
+#define ST_SESSION_ROWS_MAX ((int64_t)65536)
+
+/* Tokens an anchor layer can keep: 16 million, 64 times the range the released models know. */
+#define ST_SESSION_TOKENS_MAX ((int64_t)1 << 24)
+
 #endif
