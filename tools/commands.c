@@ -4,12 +4,12 @@
 
 const st_command *const st_commands[] = {
 #if ST_WITH_DATA
-    &cmd_synth,
     &cmd_inspect,
     &cmd_lint,
     &cmd_qa,
 #endif
 #if ST_WITH_MODEL
+    &cmd_doctor,
 #endif
     &cmd_help,
     &cmd_man,

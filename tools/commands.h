@@ -13,8 +13,8 @@ extern const st_command cmd_inspect;
 /* data rooms */
 extern const st_command cmd_lint;
 extern const st_command cmd_qa;
-extern const st_command cmd_synth;
 
 /* model rooms */
+extern const st_command cmd_doctor;
 
 #endif
