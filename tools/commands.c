@@ -10,6 +10,8 @@ const st_command *const st_commands[] = {
 #endif
 #if ST_WITH_MODEL
     &cmd_doctor,
+    &cmd_model_init,
+    &cmd_tokenize,
 #endif
     &cmd_help,
     &cmd_man,

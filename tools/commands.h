@@ -16,5 +16,6 @@ extern const st_command cmd_qa;
 
 /* model rooms */
 extern const st_command cmd_doctor;
+extern const st_command cmd_model_init, cmd_tokenize;
 
 #endif
