@@ -7,6 +7,7 @@ const st_command *const st_commands[] = {
     &cmd_inspect,
     &cmd_lint,
     &cmd_qa,
+    &cmd_prove,
 #endif
 #if ST_WITH_MODEL
     &cmd_doctor,

@@ -12,7 +12,7 @@ extern const st_command cmd_inspect;
 
 /* data rooms */
 extern const st_command cmd_lint;
-extern const st_command cmd_qa;
+extern const st_command cmd_qa, cmd_prove;
 
 /* model rooms */
 extern const st_command cmd_doctor;

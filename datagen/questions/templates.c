@@ -113,6 +113,8 @@ st_status sti_template_check(st_template *which)
 {
     if (strstr(which->text, "<video>") || strstr(which->text, "<image>"))
         return ST_FAIL(ST_ERR_FORMAT, "the marker <video> or <image> stands in the text");
+    if (strchr(which->text, '\n'))
+        return ST_FAIL(ST_ERR_FORMAT, "a question is one line, the text has a line break");
     unsigned bits;
     ST_TRY(slot_bits(&bits, which->type, which->text));
     if (which->type == ST_QUESTION_REL_DISTANCE)
