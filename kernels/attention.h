@@ -47,10 +47,11 @@ typedef struct st_attention {
  *
  *   out     (T,H,D)    dense; may not overlap an input
  *   lse     (H,T) f32  or NULL; the backward pass needs it
- *   q       (T,H,D)    D on the host: up to 128; on the device: 64 or 128
+ *   q       (T,H,D)    D up to 128, on the device a multiple of 8
  *   k, v    (T,Hkv,D)  Hkv divides H
  *
- * Twins   attention_plain.c (reference), attention.c (blocked products), attention.cu
+ * Twins   attention_plain.c (reference), attention.c (blocked products), attention_forward.cu
+ *         (Hopper, D 64 and 128), attention_rows.cu (the rest, for short sequences)
  * Fails   ST_ERR_USAGE on options that contradict each other; ST_ERR_DATA on shape or dtype;
  *         ST_ERR_UNSUPPORTED a head width the device body does not know; ST_ERR_DEVICE
  * Source  softmax in one pass: Milakov and Gimelshein 2018; in blocks: Dao et al. 2022
@@ -66,7 +67,7 @@ ST_CHECKED st_status st_attention_forward(st_stream *stream, st_tensor *out, st_
  *   out_bar, out     (T,H,D)    dense; gradient of the loss by out, and out itself
  *   lse              (H,T) f32  from the forward pass
  *
- * Twins   as above; D on the device: 128
+ * Twins   as above, attention_backward.cu (Hopper, D 128)
  * Fails   as st_attention_forward
  * Source  probabilities made again from lse, row term <out_bar,out>: Dao et al. 2022
  */
@@ -80,13 +81,15 @@ ST_CHECKED st_status st_attention_backward(st_stream *stream, st_tensor *q_bar, 
  *
  *   out             (T,H,D)
  *   q               (T,H,D)  tokens at positions position .. position+T-1, dense
- *   k_cache, v_cache (S,Hkv,D)  the key at position p lies in row p % S
+ *   k_cache, v_cache (S,Hkv,D)  the key at position p lies in row p % S; rows never written
+ *                   hold finite numbers
  *   position        of the first query, >= 0
  *   first           oldest position still in the cache, >= 0 and above position+T-1-S
  *   window          keys a token sees, itself included; 0: back to `first`
  *   scale           of <q,k>
  *
- * Twins   attention_plain.c (reference), attention.c, attention_cached.cu
+ * Twins   attention_plain.c (reference), attention.c, attention_forward.cu (16 queries or more of
+ *         D 128, when 128 divides S or nothing has wrapped yet), attention_rows.cu
  * Fails   ST_ERR_USAGE the cache cannot hold what is asked; ST_ERR_DATA on shape or dtype
  */
 ST_CHECKED st_status st_attention_cached(st_stream *stream, st_tensor *out, const st_tensor *q,

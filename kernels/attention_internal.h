@@ -35,6 +35,11 @@ st_status sti_attention_cached_cuda(st_stream *stream, void *out, const void *q,
                                     const void *v, const sti_attention *a,
                                     const sti_attention_cache *c);
 
+/* One query at a time: any width, few tokens. `c` may be NULL: tokens among themselves. */
+st_status sti_attention_rows_cuda(st_stream *stream, void *out, float *lse, const void *q,
+                                  const void *k, const void *v, const sti_attention *a,
+                                  const sti_attention_cache *c);
+
 #ifdef __cplusplus
 }
 #endif

@@ -60,7 +60,7 @@ ST_CHECKED st_status st_gates_backward(st_stream *stream, st_tensor *rate_z_bar,
  * Host tensors are f32; on the device out, base, o and weight are bf16.
  *
  * Twins   readout.c (reference), readout.cu (one warp a row)
- * Fails   ST_ERR_DATA on shape or dtype; ST_ERR_UNSUPPORTED d not a multiple of 256 or above 1024
+ * Fails   ST_ERR_DATA on shape or dtype; ST_ERR_UNSUPPORTED d not a multiple of 8 or above 1024
  *         on the device; ST_ERR_DEVICE
  */
 ST_CHECKED st_status st_readout_forward(st_stream *stream, st_tensor *out, const st_tensor *base,

@@ -44,5 +44,6 @@ ST_CHECKED st_status bench_fill(bench *b, st_tensor *x, float scale);
 
 /* One group of kernels per file; each asks bench_wants before it allocates. */
 ST_CHECKED st_status bench_ttt(bench *b);
+ST_CHECKED st_status bench_around(bench *b);
 
 #endif

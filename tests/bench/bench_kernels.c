@@ -159,6 +159,7 @@ static st_status run_all(bench *b)
     st_slab_free(b->q, &slab);
 
     ST_TRY(bench_ttt(b));
+    ST_TRY(bench_around(b));
     st_slab_free(b->q, &flush);
     return st_ok();
 }
