@@ -28,32 +28,11 @@ static void add_option_name(st_text *out, const st_option *o, void (*add)(st_tex
         add(out, words[i]);
 }
 
-static void add_options(st_text *out, const st_command *command, const st_option *table,
-                        bool common)
+static void add_lines(st_text *out, const char *lines)
 {
-    for (const st_option *o = table; o && o->name; o++) {
-        if (o->group)
-            st_text_addf(out, "\n%s\n", o->group);
-        if (common && !st_option_applies(command, o))
-            continue;
-        const size_t start = out->size;
-        st_text_addf(out, "%*s", NAME_COLUMN, "");
-        add_option_name(out, o, st_text_add);
-        const size_t width = out->size - start;
-        if (width + 2 > TEXT_COLUMN)
-            st_text_addf(out, "\n%*s", TEXT_COLUMN, "");
-        else
-            st_text_addf(out, "%*s", (int)(TEXT_COLUMN - width), "");
-        /* A line break in the help text keeps the column. */
-        for (const char *at = o->help; *at; at++) {
-            st_text_add_bytes(out, at, 1);
-            if (*at == '\n')
-                st_text_addf(out, "%*s", TEXT_COLUMN, "");
-        }
-        if (o->fallback)
-            st_text_addf(out, " (default %s)", o->fallback);
-        st_text_add(out, "\n");
-    }
+    st_str line, rest = st_str_from(lines);
+    while (st_str_next_line(&line, &rest))
+        st_text_addf(out, "%s%.*s\n", line.size ? "  " : "", ST_STR_ARG(line));
 }
 
 /* A block of lines under a heading, each indented by two. */
@@ -62,9 +41,65 @@ static void add_block(st_text *out, const char *heading, const char *lines)
     if (!lines)
         return;
     st_text_addf(out, "\n%s\n", heading);
-    st_str line, rest = st_str_from(lines);
-    while (st_str_next_line(&line, &rest))
-        st_text_addf(out, "%s%.*s\n", line.size ? "  " : "", ST_STR_ARG(line));
+    add_lines(out, lines);
+}
+
+static void add_option(st_text *out, const st_option *o)
+{
+    const size_t start = out->size;
+    st_text_addf(out, "%*s", NAME_COLUMN, "");
+    add_option_name(out, o, st_text_add);
+    const size_t width = out->size - start;
+    if (width + 2 > TEXT_COLUMN)
+        st_text_addf(out, "\n%*s", TEXT_COLUMN, "");
+    else
+        st_text_addf(out, "%*s", (int)(TEXT_COLUMN - width), "");
+    /* A line break in the help text keeps the column. */
+    for (const char *at = o->help; *at; at++) {
+        st_text_add_bytes(out, at, 1);
+        if (*at == '\n')
+            st_text_addf(out, "%*s", TEXT_COLUMN, "");
+    }
+    if (o->fallback)
+        st_text_addf(out, " (default %s)", o->fallback);
+    st_text_add(out, "\n");
+}
+
+/* True for the options that stand under the heading "Output", beside what the command writes. */
+static bool in_output(const st_option *o, const char **group)
+{
+    *group = o->group ? o->group : *group;
+    return *group && strcmp(*group, "Output") == 0;
+}
+
+static void add_options(st_text *out, const st_command *command, const st_option *table,
+                        bool common)
+{
+    const char *group = NULL;
+    for (const st_option *o = table; o && o->name; o++) {
+        if (in_output(o, &group))
+            continue;
+        if (o->group)
+            st_text_addf(out, "\n%s\n", o->group);
+        if (!common || st_option_applies(command, o))
+            add_option(out, o);
+    }
+}
+
+/* What comes out, in lines, and the options that change it. */
+static void add_output(st_text *out, const st_command *command)
+{
+    const char *group = NULL;
+    bool any = command->output != NULL;
+    add_block(out, "Output", command->output);
+    for (const st_option *o = command->options; o && o->name; o++) {
+        if (!in_output(o, &group))
+            continue;
+        if (!any)
+            st_text_add(out, "\nOutput\n");
+        any = true;
+        add_option(out, o);
+    }
 }
 
 void st_help_command(st_text *out, const st_command *command)
@@ -72,7 +107,7 @@ void st_help_command(st_text *out, const st_command *command)
     st_text_addf(out, "Usage: spatial %s %s\n\n%s\n", command->name, command->usage,
                  command->about);
     add_options(out, command, command->options, false);
-    add_block(out, "Output", command->output);
+    add_output(out, command);
     add_options(out, command, st_common_options(), true);
     add_block(out, "Exit", command->exits);
     add_block(out, "Examples", command->examples);
