@@ -312,32 +312,31 @@ static int64_t whole_video(const st_session *s, const st_piece *pieces, size_t c
     return -1;
 }
 
-/* Rows that may still join the packet. While layers hold grids back, packets leave a layer with
- * other rows than they came: so many units as always fit. */
-static int64_t room(const st_session *s, bool held_back)
-{
-    const int64_t limit = !held_back ? s->plan.rows_max
-                        : s->plan.rows_max > s->plan.unit_max ? s->plan.rows_max
-                                                              : s->plan.unit_max;
-    return limit - s->work->in.rows;
-}
-
-static st_status feed_text(st_session *s, const st_piece *p, bool held_back)
+static st_status feed_text(st_session *s, const st_piece *p)
 {
     const bool one_by_one = s->at.answering && s->network->config.compat.reseed_pending;
     for (int64_t done = 0; done < p->count;) {
-        if (room(s, held_back) < 1)
+        if (s->work->in.rows >= s->plan.rows_max)
             ST_TRY(send(s));
-        int64_t rows = p->count - done < room(s, held_back) ? p->count - done
-                                                            : room(s, held_back);
-        if (one_by_one)
-            rows = 1;
+        const int64_t room = one_by_one ? 1 : s->plan.rows_max - s->work->in.rows;
+        const int64_t rows = p->count - done < room ? p->count - done : room;
         ST_TRY(add_text(s, p->ids + done, rows));
         if (one_by_one)
             ST_TRY(send(s));
         done += rows;
     }
     return st_ok();
+}
+
+/* Grids in the packet. While layers hold grids back, a packet leaves a layer with other grids than
+ * it came with, but with as many: so few go together that the largest units would fit. */
+static bool is_packet_full(const st_session *s, int64_t rows)
+{
+    const sti_packet *in = &s->work->in;
+    int64_t grids = 0;
+    for (int64_t i = 0; i < in->spans; i++)
+        grids += in->span[i].kind == STI_SPAN_GRID;
+    return in->rows + rows > s->plan.rows_max || grids > s->plan.rows_max / s->plan.unit_max;
 }
 
 /* One grid of the open video. Its size is that of the first. */
@@ -352,7 +351,10 @@ static st_status feed_grid(st_session *s, const st_piece *p, bool whole, bool la
                        (long long)p->rows, (long long)p->columns, (long long)at->grid_rows,
                        (long long)at->grid_columns);
     }
-    if (!whole && s->work->in.rows + rows_of(s, p) > s->plan.rows_max)
+    if (rows_of(s, p) > s->plan.unit_max)
+        return ST_FAIL(ST_ERR_LIMIT, "a grid of %lld tokens exceeds the plan's %lld",
+                       (long long)rows_of(s, p), (long long)s->plan.unit_max);
+    if (!whole && is_packet_full(s, rows_of(s, p)))
         ST_TRY(send(s));
     ST_TRY(st_within(add_picture(s, p, STI_SPAN_GRID, last), "grid %lld", (long long)at->grids));
     at->grid_pending_first = 0;
@@ -378,7 +380,7 @@ st_status st_session_feed(st_session *s, const st_piece *pieces, size_t count)
         ST_TRY(st_within(check_piece(s, p, s->at.video_open), "piece %zu", i));
         switch (p->kind) {
         case ST_PIECE_TEXT:
-            ST_TRY(whole ? add_text(s, p->ids, p->count) : feed_text(s, p, s->at.video_open));
+            ST_TRY(whole ? add_text(s, p->ids, p->count) : feed_text(s, p));
             break;
         case ST_PIECE_IMAGE:
             if (!whole && s->work->in.rows + rows > s->plan.rows_max)

@@ -134,6 +134,11 @@ ST_CHECKED st_status sti_workspace_take(sti_workspace *w, const st_session *s);
 typedef st_status sti_visit(void *context, void *bytes, size_t size);
 ST_CHECKED st_status sti_session_visit(st_session *s, sti_visit *visit, void *context);
 
+/* --- session_file.c --- */
+
+/* Make the session what the bytes of a session file say. */
+ST_CHECKED st_status sti_session_read(st_session *s, const unsigned char *bytes, size_t size);
+
 /* --- decoder.c --- */
 
 /* Send the workspace's packet `in` through layers from .. L-1. */

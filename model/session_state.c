@@ -165,7 +165,9 @@ static st_status visit_packet(walk *w, sti_packet *p, const st_model_config *c)
         const sti_span *span = &p->span[i];
         const bool grid = span->kind != STI_SPAN_GRID ||
                           (span->h > 0 && span->w > 0 && (int64_t)span->h * span->w == span->rows);
-        if (span->kind < STI_SPAN_TEXT || span->kind > STI_SPAN_GRID || span->rows < 0 || !grid)
+        /* What is held begins with the grid that waits, and has no other. */
+        if (span->kind < STI_SPAN_TEXT || span->kind > STI_SPAN_GRID || span->rows < 0 || !grid ||
+            (span->kind == STI_SPAN_GRID) != (i == 0))
             return ST_FAIL(ST_ERR_FORMAT, "damaged: held span %lld makes no sense", (long long)i);
         rows += span->rows;
     }
@@ -226,6 +228,9 @@ static st_status visit_hybrid(walk *w, sti_layer *l, const st_session *s)
         VISIT(w, l->recent.lr, rows * 3 * F);
         VISIT(w, l->recent.mu, rows * F);
         VISIT(w, &l->recent.reseed, sizeof l->recent.reseed);
+        if (l->recent.reseed != 0 &&
+            (l->recent.reseed != 1 || l->seen < c->ttt.chunk || !s->at.answering))
+            return damaged("whether an answer begins", l->recent.reseed, 1);
     }
     return st_ok();
 }
@@ -236,7 +241,13 @@ st_status sti_session_visit(st_session *s, sti_visit *visit, void *context)
     walk w = {visit, context};
     VISIT(&w, &s->at, sizeof s->at);
     VISIT(&w, s->last, (size_t)c->text.hidden * sizeof(float));
-    if (s->at.tokens < 0 || s->at.position < 0 || s->at.done < 0 || s->at.done > s->at.tokens)
+    const int64_t most = s->plan.anchors == ST_ANCHOR_UNBOUNDED ? s->plan.tokens_max
+                                                                : INT64_MAX / 4;
+    if (s->at.tokens < 0 || s->at.tokens > most)
+        return damaged("the count of tokens", s->at.tokens, most);
+    if (s->at.position < 0 || s->at.position > INT64_MAX / 4)
+        return damaged("the position", s->at.position, INT64_MAX / 4);
+    if (s->at.done < 0 || s->at.done > s->at.tokens)
         return damaged("the count of tokens done", s->at.done, s->at.tokens);
 
     const size_t row = (size_t)(c->text.kv_heads * c->text.head_dim) * sizeof(float);

@@ -62,6 +62,7 @@ st_status sti_hybrid_begin(st_session *s, sti_layer *l)
     sti_packet_clear(&l->hold.rows);
     l->hold.behind_rows = 0;
     l->recent.reseed = 0;
+    memset(l->ttt.data, 0, l->ttt.bytes);   /* so that equal sessions make equal files */
     return st_ttt_state_begin(s->network->stream, &l->ttt, &birth);
 }
 
@@ -433,9 +434,9 @@ st_status sti_hybrid_run(st_session *s, sti_layer *l)
     passage g;
     ST_TRY(measure(s, l, &g));
     ST_TRY(fill_area(s, l, &g));
+    fill_out(s, l, &g);                     /* reads what was held, */
     if (sti_has_conv(s))
-        ST_TRY(keep_rest(s, l, &g));        /* before the packets change places */
-    fill_out(s, l, &g);
+        ST_TRY(keep_rest(s, l, &g));        /* which this overwrites */
     if (g.ready == 0)
         return st_ok();
 
@@ -444,7 +445,9 @@ st_status sti_hybrid_run(st_session *s, sti_layer *l)
     ST_TRY(sti_layer_attend(s, l, g.behind, g.ready));
     ST_TRY(prepare(s, l, &g));
     if (l->recent.reseed) {
-        ST_ASSERT(g.ready == 1);            /* answered tokens come one by one under Q3 */
+        if (g.ready != 1)
+            return ST_FAIL(ST_ERR_USAGE, "under the quirk reseed_pending an answer begins with a "
+                           "token, not with %lld rows", (long long)g.ready);
         ST_TRY(read_reseeding(s, l, token));
     } else {
         ST_TRY(read_rows(s, l, g.ready));
