@@ -53,9 +53,10 @@ static void keep_samples(samples *s, const st_obb *box, const int64_t n[3])
                     d[x] = p[x] - c[x];
                 }
                 /* Kept by counting: a branch that goes either way at random costs more. */
-                s->count += (size_t)((fabs(sti_dot(d, axis[0])) <= box->half_m[0]) &
-                                     (fabs(sti_dot(d, axis[1])) <= box->half_m[1]) &
-                                     (fabs(sti_dot(d, axis[2])) <= box->half_m[2]));
+                const size_t in0 = fabs(sti_dot(d, axis[0])) <= box->half_m[0];
+                const size_t in1 = fabs(sti_dot(d, axis[1])) <= box->half_m[1];
+                const size_t in2 = fabs(sti_dot(d, axis[2])) <= box->half_m[2];
+                s->count += in0 & in1 & in2;
             }
         }
     }

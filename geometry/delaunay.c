@@ -291,6 +291,7 @@ static st_status triangulate(st_delaunay *delaunay, st_arena *arena)
 st_status st_delaunay_build(st_delaunay *delaunay, st_arena *arena, const double (*xy_m)[2],
                             size_t n)
 {
+    static const double TINY_M = 1e-30;
     st_delaunay made = {.point_count = 0};
     if (n > ST_POINTS_MAX)
         return ST_FAIL(ST_ERR_USAGE, "at most %zu points can be triangulated, got %zu",
@@ -302,7 +303,9 @@ st_status st_delaunay_build(st_delaunay *delaunay, st_arena *arena, const double
                 return ST_FAIL(ST_ERR_NUMERIC,
                                "point %zu must be finite and within 100 km, is (%g, %g)", i,
                                xy_m[i][0], xy_m[i][1]);
-            made.xy_m[i][k] = xy_m[i][k] + 0.0;         /* -0 becomes 0: they are one point */
+            /* Products of four such numbers would underflow, and exactness with them. Also, -0
+             * becomes 0: they are one point. */
+            made.xy_m[i][k] = fabs(xy_m[i][k]) < TINY_M ? 0.0 : xy_m[i][k];
         }
     qsort(made.xy_m, n, sizeof *made.xy_m, by_xy);
     for (size_t i = 0; i < n; i++)
