@@ -9,6 +9,7 @@
 #define ST_SCENE_H
 
 #include "datagen/scans/labels.h"
+#include "datagen/scans/scan.h"
 #include "geometry/box.h"
 #include "kernels/base/arena.h"
 #include "kernels/base/json.h"
@@ -47,26 +48,6 @@ typedef struct st_object {
     uint32_t    groups;         /* confusable groups of label and raw label; set by
                                    st_scene_mark_referents                             */
 } st_object;
-
-typedef struct st_dropped {
-    int         instance_id;
-    const char *raw_label;
-    const char *label;          /* the name it would have had, or NULL; not in files   */
-    const char *reason;         /* "few_points", "unknown_label", ... (data.md 3.5)    */
-} st_dropped;
-
-typedef struct st_warning {
-    const char *rule;           /* "E-13"                                              */
-    const char *code;           /* "overlap"                                           */
-    const char *message;
-    int64_t     count;
-} st_warning;
-
-typedef struct st_input {
-    const char *path;
-    uint64_t    bytes;
-    char        sha256[65];
-} st_input;
 
 /* What a label's published count says; the boxes say what is really there. */
 typedef struct st_label_count {
@@ -178,14 +159,6 @@ void st_scene_mark_referents(st_scene *scene);
 bool st_scene_in_benchmark(const st_scene *scene);
 
 const char *st_flag_name(st_flag flag);     /* "thin", "tilted", ... */
-
-/* Add a warning to a scene; the words live in the arena.
- *
- *   rule, code  literals: "E-13", "overlap"
- */
-ST_CHECKED ST_PRINTF(6, 7) st_status st_scene_warn(st_scene *scene, st_arena *arena,
-                                                   const char *rule, const char *code,
-                                                   int64_t count, const char *fmt, ...);
 
 /* A scene as a table for people: the room, a line per object, counts, what was dropped. */
 void st_scene_print(st_text *out, const st_scene *scene);

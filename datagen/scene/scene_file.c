@@ -3,7 +3,7 @@
  * What was not measured is null. Keys come in the stated order, numbers are the shortest that read
  * back the same, so the same scene gives the same bytes.
  */
-#include "datagen/scene/scene_internal.h"
+#include "datagen/scene/internal.h"
 
 #include "kernels/base/limits.h"
 

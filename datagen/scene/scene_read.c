@@ -1,13 +1,11 @@
 /* scene_read.c - the one way in for scenes, whatever form they come in, and what all forms share. */
-#include "datagen/scene/scene_internal.h"
+#include "datagen/scene/internal.h"
 
 #include "kernels/base/files.h"
 #include "kernels/base/limits.h"
 #include "kernels/base/log.h"
 
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,25 +92,6 @@ st_status sti_count_labels(st_scene *scene, st_arena *arena)
         scene->counts[k].count++;
     }
     sti_sort_counts(scene);
-    return st_ok();
-}
-
-st_status st_scene_warn(st_scene *scene, st_arena *arena, const char *rule, const char *code,
-                        int64_t count, const char *fmt, ...)
-{
-    char    words[ST_STATUS_TEXT_BYTES];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(words, sizeof words, fmt, args);
-    va_end(args);
-
-    const char *message, *shown;
-    ST_TRY(st_arena_printf(arena, &message, "%s", words));
-    /* A label cut in the middle of a character must not reach a file. */
-    ST_TRY(st_utf8_for_message(arena, &shown, st_str_from(message), sizeof words));
-    ST_TRY(ST_GROW(arena, &scene->warnings, &scene->warning_capacity, scene->warning_count + 1));
-    scene->warnings[scene->warning_count++] =
-        (st_warning){.rule = rule, .code = code, .message = shown, .count = count};
     return st_ok();
 }
 

@@ -9,7 +9,7 @@
  *
  * Source  data.md 3.6, 3.11, 3.12.
  */
-#include "datagen/scene/scene_internal.h"
+#include "datagen/scene/internal.h"
 
 #include "kernels/base/files.h"
 #include "kernels/base/limits.h"
@@ -58,7 +58,7 @@ static st_status read_room(st_scene *scene, st_arena *arena, st_json root)
     room->area_open_m2 = room->area_hull_m2 = room->floor_area_m2 = -1.0;
     room->area_vsi_m2 = room->area_vsi_sd_m2 = -1.0;
     if (!room->known)
-        ST_TRY(st_scene_warn(scene, arena, "M-3", "no_room", 1, "room_size is 0: not measured"));
+        ST_TRY(STI_WARN(scene, arena, "M-3", "no_room", 1, "room_size is 0: not measured"));
     return st_ok();
 }
 
@@ -115,14 +115,14 @@ static st_status read_object(st_scene *scene, st_arena *arena, st_json from, con
     /* Clamping a thin side moves its bounds by less than the clamp. */
     if (off_m > BOUNDS_M_MAX + (o->flags & ST_FLAG_THIN ? STI_SIDE_M_MIN : 0.0)) {
         o->flags |= ST_FLAG_BOUNDS;
-        ST_TRY(st_scene_warn(scene, arena, "M-6", "bounds", 1,
-                             "%s[%zu]: min and max are %.3g m off the box's corners", label, index,
-                             off_m));
+        ST_TRY(STI_WARN(scene, arena, "M-6", "bounds", 1,
+                        "%s[%zu]: min and max are %.3g m off the box's corners", label, index,
+                        off_m));
     }
     if (o->flags & ST_FLAG_MENDED)
-        ST_TRY(st_scene_warn(scene, arena, "E-30", "mended", 1,
-                             "%s[%zu]: the axes were not orthonormal and right-handed, or a length "
-                             "was negative", label, index));
+        ST_TRY(STI_WARN(scene, arena, "E-30", "mended", 1,
+                        "%s[%zu]: the axes were not orthonormal and right-handed, or a length "
+                        "was negative", label, index));
     o->instance_id = (int)scene->object_count;
     o->label = o->raw_label = label;
     o->box_min = o->box;
@@ -163,9 +163,9 @@ static st_status read_boxes(st_scene *scene, st_arena *arena, st_json root)
         for (size_t i = 0; i < st_json_count(list); i++)
             ST_TRY(read_object(scene, arena, st_json_element(&list, i), label, i));
         if (!st_label_known(label) && st_json_count(list) > 0)
-            ST_TRY(st_scene_warn(scene, arena, "E-16", "unknown_label",
-                                 (int64_t)st_json_count(list),
-                                 "no vocabulary knows the label \"%.60s\"", label));
+            ST_TRY(STI_WARN(scene, arena, "E-16", "unknown_label",
+                            (int64_t)st_json_count(list),
+                            "no vocabulary knows the label \"%.60s\"", label));
     }
     return st_ok();
 }
@@ -179,9 +179,9 @@ static st_status compare_counts(st_scene *scene, st_arena *arena)
         const int64_t         boxes = (int64_t)st_scene_count_label(scene, c->label);
         if (boxes == c->count)
             continue;
-        ST_TRY(st_scene_warn(scene, arena, "M-4", "count_mismatch", 1,
-                             "object_counts says %" PRId64 " %.60s, the boxes are %" PRId64,
-                             c->count, c->label, boxes));
+        ST_TRY(STI_WARN(scene, arena, "M-4", "count_mismatch", 1,
+                        "object_counts says %" PRId64 " %.60s, the boxes are %" PRId64,
+                        c->count, c->label, boxes));
         for (size_t k = st_scene_find_label(scene, c->label, 0); k < scene->object_count;
              k = st_scene_find_label(scene, c->label, k + 1))
             scene->objects[k].flags |= ST_FLAG_COUNT_MISMATCH;
@@ -195,9 +195,9 @@ static st_status compare_counts(st_scene *scene, st_arena *arena)
             continue;
         o->flags |= ST_FLAG_COUNT_MISMATCH;
         if (st_scene_find_label(scene, o->label, 0) == k)
-            ST_TRY(st_scene_warn(scene, arena, "M-4", "count_mismatch", 1,
-                                 "object_counts does not name %.60s, the boxes are %zu", o->label,
-                                 st_scene_count_label(scene, o->label)));
+            ST_TRY(STI_WARN(scene, arena, "M-4", "count_mismatch", 1,
+                            "object_counts does not name %.60s, the boxes are %zu", o->label,
+                            st_scene_count_label(scene, o->label)));
     }
     return st_ok();
 }

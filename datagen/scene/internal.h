@@ -1,9 +1,9 @@
-/* scene_internal.h - what the files of this room share.
+/* internal.h - what the files of this room share.
  *
  * May include: scene.h.
  */
-#ifndef ST_SCENE_INTERNAL_H
-#define ST_SCENE_INTERNAL_H
+#ifndef STI_SCENE_INTERNAL_H
+#define STI_SCENE_INTERNAL_H
 
 #include "datagen/scene/scene.h"
 
@@ -25,7 +25,12 @@ ST_CHECKED st_status sti_read_box(st_obb *box, unsigned *flags, st_json center, 
 #define STI_SIDE_M_MIN 0.005
 #define STI_TILT_DEG_MAX 3.0
 
-/* Room for one more in the scene's counts, sorted by label; the counter of that label. */
+/* st_warning_add on a scene's own list. */
+#define STI_WARN(scene, arena, rule, code, times, ...)                                            \
+    st_warning_add(&(scene)->warnings, &(scene)->warning_count, &(scene)->warning_capacity,       \
+                   (arena), (rule), (code), (times), __VA_ARGS__)
+
+/* Sort the scene's counts by label. */
 void sti_sort_counts(st_scene *scene);
 
 /* object_counts from the objects. */
