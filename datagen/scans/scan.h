@@ -47,7 +47,6 @@ typedef struct st_instance {
     bool        has_box;        /* ARKitScenes                                         */
     st_obb      box;            /* as annotated                                        */
     bool        overlap;        /* an earlier instance claims some of its vertices     */
-    bool        merged;         /* a second group said the same                        */
 } st_instance;
 
 typedef enum st_scan_kind { ST_SCAN_SCANNET, ST_SCAN_ARKIT } st_scan_kind;

@@ -84,7 +84,7 @@ static bool same_group(const sti_group *a, const sti_group *b)
 }
 
 /* The second half of one known scan repeats the first (E-12). */
-static st_status collapse_repeats(sti_groups *groups, bool *merged, st_scan *scan, st_arena *arena)
+static st_status collapse_repeats(sti_groups *groups, st_scan *scan, st_arena *arena)
 {
     size_t kept = 0;
     for (size_t i = 0; i < groups->count; i++) {
@@ -92,9 +92,7 @@ static st_status collapse_repeats(sti_groups *groups, bool *merged, st_scan *sca
         while (k < kept && !(groups->groups[i].segment_count > 0 &&
                              same_group(&groups->groups[k], &groups->groups[i])))
             k++;
-        if (k < kept)
-            merged[k] = true;
-        else
+        if (k == kept)
             groups->groups[kept++] = groups->groups[i];
     }
     const size_t repeats = groups->count - kept;
@@ -211,16 +209,14 @@ static st_status note_overlap(st_instance *instance, const sti_group *group, siz
 }
 
 static st_status make_instances(st_scan *scan, st_arena *arena, const sti_groups *groups,
-                                const bool *merged, const claims *c, const uint32_t *owner,
-                                const size_t *sizes)
+                                const claims *c, const uint32_t *owner, const size_t *sizes)
 {
     ST_TRY(ST_ALLOC(arena, &scan->instances, groups->count));
     st_instance **of_group;
     ST_TRY(ST_ALLOC(arena, &of_group, groups->count));
     for (size_t g = 0; g < groups->count; g++) {
         const sti_group *group = &groups->groups[g];
-        st_instance      made = {.instance_id = (int)group->id, .raw_label = group->label,
-                                 .merged = merged[g]};
+        st_instance      made = {.instance_id = (int)group->id, .raw_label = group->label};
         ST_TRY(note_overlap(&made, group, g, c, scan, arena));
         if (sizes[g] == 0) {                    /* E-14 */
             ST_TRY(ST_GROW(arena, &scan->dropped, &scan->dropped_capacity,
@@ -246,7 +242,6 @@ static st_status join(st_scan *scan, st_arena *arena, st_arena *scratch, sti_gro
                       const sti_segments *segments)
 {
     const st_mesh *mesh = &scan->mesh;
-    bool          *merged;
     claims         c;
     uint32_t      *owner;
     size_t        *sizes;
@@ -254,16 +249,15 @@ static st_status join(st_scan *scan, st_arena *arena, st_arena *scratch, sti_gro
         return ST_FAIL(ST_ERR_DATA, "segIndices has %zu entries, but the mesh has %zu vertices: is "
                        "one of the two from the other resolution (_vh_clean and _vh_clean_2)?",
                        segments->count, mesh->point_count);
-    ST_TRY(ST_ALLOC(scratch, &merged, groups->count));
     ST_TRY(ST_ALLOC(scratch, &sizes, groups->count));
     ST_TRY(ST_ALLOC(scratch, &owner, mesh->point_count));
     ST_TRY(warn_of_ids(groups, scan, arena));
-    ST_TRY(collapse_repeats(groups, merged, scan, arena));
+    ST_TRY(collapse_repeats(groups, scan, arena));
     ST_TRY(separate_ids(groups, scan, arena));
     ST_TRY(collect_claims(&c, scratch, groups));
     assign_vertices(owner, sizes, &c, groups, segments, mesh);
     ST_TRY(check_missing(groups, &c, scan, arena));
-    return make_instances(scan, arena, groups, merged, &c, owner, sizes);
+    return make_instances(scan, arena, groups, &c, owner, sizes);
 }
 
 /* --- the folder --- */

@@ -33,6 +33,11 @@ ST_CHECKED st_status sti_read_box(st_obb *box, unsigned *flags, st_json center, 
 /* Sort the scene's counts by label. */
 void sti_sort_counts(st_scene *scene);
 
+/* Objects, dropped instances and their warnings from a scan; room extent must be known. */
+ST_CHECKED st_status sti_measure_instances(st_scene *scene, st_arena *arena, st_arena *scratch,
+                                           const st_scan *scan, const st_label_table *table,
+                                           st_vocabulary vocabulary);
+
 /* object_counts from the objects. */
 ST_CHECKED st_status sti_count_labels(st_scene *scene, st_arena *arena);
 

@@ -72,6 +72,9 @@ typedef struct st_room {
     double      alpha_radius_m;
     double      center_m[3], aabb_min_m[3], aabb_max_m[3], floor_z_m;
     bool        has_extent;     /* aabb and floor_z are known              */
+    bool        has_raw_mean;
+    double      raw_mean_m[3];  /* ScanNet: mean of the vertices before alignment; the
+                                   benchmark's metadata has it as its origin       */
     const char *scene_type;     /* "Bedroom / Hotel", or NULL              */
     unsigned    flags;
     st_outline *outlines;       /* where known                             */

@@ -87,6 +87,8 @@ static void put_room(st_json_writer *w, const st_room *room)
     }
     put_flags(w, room->flags);
     st_json_put_text(w, "scene_type", room->scene_type);
+    if (room->has_raw_mean)
+        st_json_put_doubles(w, "raw_mean_m", room->raw_mean_m, 3);
     if (room->outline_count > 0) {
         st_json_write_key(w, "outlines_m");
         st_json_write_array(w);
@@ -281,6 +283,10 @@ static st_status read_room(st_room *room, st_arena *arena, st_json from)
     const st_json type = st_json_member(&from, "scene_type");
     if (st_json_kind_of(type) == ST_JSON_TEXT)
         ST_TRY(sti_read_name(&room->scene_type, arena, type));
+    const st_json mean = st_json_member(&from, "raw_mean_m");
+    room->has_raw_mean = st_json_kind_of(mean) != ST_JSON_ABSENT;
+    if (room->has_raw_mean)
+        ST_TRY(read_place(room->raw_mean_m, mean));
     ST_TRY(read_outlines(room, arena, st_json_member(&from, "outlines_m")));
     room->known = true;
     return st_ok();

@@ -11,6 +11,7 @@
  */
 #include "datagen/scene/internal.h"
 
+#include "geometry/pose.h"
 #include "kernels/base/files.h"
 #include "kernels/base/limits.h"
 
@@ -226,17 +227,62 @@ st_status sti_vsi_meta_read(st_scene *scene, st_arena *arena, st_json root, st_s
 
 /* --- writer --- */
 
-static void put_box(st_json_writer *w, const st_object *o, st_vsi_form form)
+/* Where the released metadata has its origin (data.md 3.12): ScanNet boxes stand in the raw frame
+ * less the mean vertex, all others where they were delivered. */
+typedef struct release_frame {
+    double raw_from_scene[16], mean_m[3];
+    bool   moved;
+} release_frame;
+
+static release_frame frame_of(const st_scene *scene)
 {
-    const st_obb *box = o->has_box_min ? &o->box_min : &o->box;
-    double        size_m[3], low[3], high[3];
+    release_frame f = {.moved = scene->room.has_raw_mean};
+    if (f.moved)
+        st_pose_inverse(f.raw_from_scene, scene->raw_to_scene);
     for (int k = 0; k < 3; k++)
-        size_m[k] = 2.0 * box->half_m[k];
-    st_obb_bounds(low, high, box);
+        f.mean_m[k] = scene->room.raw_mean_m[k];
+    return f;
+}
+
+static void move_point(double out[3], const release_frame *f, const double point_m[3])
+{
+    for (int k = 0; k < 3; k++)
+        out[k] = point_m[k];
+    if (!f->moved)
+        return;
+    st_pose_apply(out, f->raw_from_scene, point_m);
+    for (int k = 0; k < 3; k++)
+        out[k] = st_round_decimals(out[k] - f->mean_m[k], 6);
+}
+
+static st_obb move_box(const release_frame *f, const st_obb *box)
+{
+    st_obb moved = *box;
+    if (!f->moved)
+        return moved;
+    move_point(moved.center_m, f, box->center_m);
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < 3; k++) {
+            double sum = 0.0;
+            for (int j = 0; j < 3; j++)
+                sum += f->raw_from_scene[4 * k + j] * box->axis[i][j];
+            moved.axis[i][k] = st_round_decimals(sum, 12);
+        }
+    return moved;
+}
+
+static void put_box(st_json_writer *w, const release_frame *f, const st_object *o,
+                    st_vsi_form form)
+{
+    const st_obb box = move_box(f, o->has_box_min ? &o->box_min : &o->box);
+    double       size_m[3], low[3], high[3];
+    for (int k = 0; k < 3; k++)
+        size_m[k] = 2.0 * box.half_m[k];
+    st_obb_bounds(low, high, &box);
     st_json_write_object(w);
-    st_json_put_doubles(w, "centroid", box->center_m, 3);
+    st_json_put_doubles(w, "centroid", box.center_m, 3);
     st_json_put_doubles(w, "axesLengths", size_m, 3);
-    st_json_put_doubles(w, "normalizedAxes", &box->axis[0][0], 9);
+    st_json_put_doubles(w, "normalizedAxes", &box.axis[0][0], 9);
     st_json_put_doubles(w, "min", low, 3);
     st_json_put_doubles(w, "max", high, 3);
     if (form == ST_VSI_FORM_VLM3R)
@@ -246,6 +292,7 @@ static void put_box(st_json_writer *w, const st_object *o, st_vsi_form form)
 
 static void put_boxes(st_json_writer *w, const char *key, const st_scene *scene, st_vsi_form form)
 {
+    const release_frame frame = frame_of(scene);
     st_json_write_key(w, key);
     st_json_write_object(w);
     for (size_t i = 0; i < scene->count_count; i++) {
@@ -256,7 +303,7 @@ static void put_boxes(st_json_writer *w, const char *key, const st_scene *scene,
         st_json_write_key(w, label);
         st_json_write_array(w);
         for (; k < scene->object_count; k = st_scene_find_label(scene, label, k + 1))
-            put_box(w, &scene->objects[k], form);
+            put_box(w, &frame, &scene->objects[k], form);
         st_json_write_end(w);
     }
     st_json_write_end(w);
@@ -264,12 +311,15 @@ static void put_boxes(st_json_writer *w, const char *key, const st_scene *scene,
 
 static void put_scene(st_json_writer *w, const st_scene *scene, st_vsi_form form)
 {
-    char video[ST_NAME_BYTES_MAX * 2 + 32];
+    const release_frame frame = frame_of(scene);
+    double              center_m[3];
+    char                video[ST_NAME_BYTES_MAX * 2 + 32];
+    move_point(center_m, &frame, scene->room.center_m);
     snprintf(video, sizeof video, "%s/%s.mp4", scene->dataset, scene->scene_id);
     st_json_write_key(w, scene->scene_id);
     st_json_write_object(w);
     st_json_put_double(w, "room_size", scene->room.known ? scene->room.area_m2 : 0.0);
-    st_json_put_doubles(w, "room_center", scene->room.center_m, 3);
+    st_json_put_doubles(w, "room_center", center_m, 3);
     st_json_write_key(w, "object_counts");
     st_json_write_object(w);
     for (size_t i = 0; i < scene->count_count; i++)

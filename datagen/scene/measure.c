@@ -1,0 +1,197 @@
+/* measure.c - the room of a scan and the order of the work; objects are measured in instances.c. */
+#include "datagen/scene/measure.h"
+
+#include "datagen/scene/internal.h"
+#include "geometry/alpha.h"
+#include "geometry/fit.h"
+#include "geometry/floor_grid.h"
+#include "kernels/base/limits.h"
+#include "kernels/base/rng.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The finite points of the mesh, and which of them an annotator called floor. */
+typedef struct point_set {
+    double (*points_m)[3];      /* (N,3) */
+    uint8_t *floor;             /* (N)   */
+    size_t   count;
+    bool     any_floor;
+} point_set;
+
+static bool is_finite(const double p[3])
+{
+    return isfinite(p[0]) && isfinite(p[1]) && isfinite(p[2]) &&
+           fabs(p[0]) <= ST_COORDINATE_M_MAX && fabs(p[1]) <= ST_COORDINATE_M_MAX &&
+           fabs(p[2]) <= ST_COORDINATE_M_MAX;
+}
+
+static bool is_floor(const st_scan *scan, const st_instance *instance, const st_label_table *table)
+{
+    return scan->kind == ST_SCAN_SCANNET &&
+           st_label_table_find(table, st_str_from(instance->raw_label)) == 2;
+}
+
+static st_status collect_points(point_set *set, st_arena *scratch, const st_scan *scan,
+                                const st_label_table *table)
+{
+    const st_mesh *mesh = &scan->mesh;
+    uint8_t       *floor;
+    ST_TRY(ST_ALLOC(scratch, &floor, mesh->point_count));
+    ST_TRY(ST_ALLOC(scratch, &set->points_m, mesh->point_count));
+    ST_TRY(ST_ALLOC(scratch, &set->floor, mesh->point_count));
+    set->any_floor = false;
+    for (size_t i = 0; i < scan->instance_count; i++) {
+        if (!is_floor(scan, &scan->instances[i], table))
+            continue;
+        set->any_floor = true;
+        for (size_t k = 0; k < scan->instances[i].vertex_count; k++)
+            floor[scan->instances[i].vertices[k]] = 1;
+    }
+    set->count = 0;
+    for (size_t v = 0; v < mesh->point_count; v++) {
+        if (!is_finite(mesh->points_m[v]))
+            continue;
+        for (int k = 0; k < 3; k++)
+            set->points_m[set->count][k] = mesh->points_m[v][k];
+        set->floor[set->count++] = floor[v];
+    }
+    return st_ok();
+}
+
+static double micro(double x)
+{
+    return st_round_decimals(x, 6);
+}
+
+static st_status keep_outlines(st_room *room, st_arena *arena, const st_room_area *area)
+{
+    ST_TRY(ST_ALLOC(arena, &room->outlines, area->ring_count));
+    room->outline_count = area->ring_count;
+    for (size_t i = 0; i < area->ring_count; i++) {
+        const st_ring *ring = &area->rings[i];
+        st_outline    *o = &room->outlines[i];
+        o->count = ring->count;
+        ST_TRY(ST_ALLOC(arena, &o->points, ring->count));
+        for (size_t k = 0; k < ring->count; k++)
+            o->points[k] = (st_point2){micro(ring->xy_m[k][0]), micro(ring->xy_m[k][1])};
+    }
+    return st_ok();
+}
+
+static st_status measure_extent(st_room *room, st_arena *scratch, const point_set *set)
+{
+    st_fit fit;
+    double floor_z_m;
+    ST_TRY(st_fit_upright(&fit, scratch, (const double (*)[3])set->points_m, set->count));
+    ST_TRY(st_floor_height(&floor_z_m, scratch, (const double (*)[3])set->points_m, set->count,
+                           set->any_floor ? set->floor : NULL));
+    for (int k = 0; k < 3; k++) {
+        double low = INFINITY, high = -INFINITY;
+        for (size_t i = 0; i < set->count; i++) {
+            low = fmin(low, set->points_m[i][k]);
+            high = fmax(high, set->points_m[i][k]);
+        }
+        room->aabb_min_m[k] = micro(low);
+        room->aabb_max_m[k] = micro(high);
+        room->center_m[k] = micro(fit.box.center_m[k]);
+    }
+    room->floor_z_m = micro(floor_z_m);
+    room->has_extent = true;
+    return st_ok();
+}
+
+/* Area, outline and extent; a speck of a scan has no room block, and says so. */
+static st_status measure_room(st_scene *scene, st_arena *arena, st_arena *scratch,
+                              const st_scan *scan, const point_set *set)
+{
+    st_room     *room = &scene->room;
+    st_room_area area;
+    *room = (st_room){.floor_area_m2 = -1.0, .scene_type = scan->scene_type,
+                      .alpha_radius_m = ST_ALPHA_RADIUS_M};
+    ST_TRY(st_room_area_measure(&area, scratch, (const double (*)[3])set->points_m, set->count,
+                                st_hash_text(0, scan->scan_id)));
+    ST_TRY(measure_extent(room, scratch, set));
+    room->area_m2 = micro(area.area_m2);
+    room->area_open_m2 = micro(area.area_open_m2);
+    room->area_hull_m2 = micro(area.area_hull_m2);
+    room->area_vsi_m2 = micro(area.area_vsi_m2);
+    room->area_vsi_sd_m2 = micro(area.area_vsi_sd_m2);
+    room->known = set->count >= 3 && room->area_m2 >= ST_ROOM_AREA_M2_MIN;
+    if (!room->known)
+        ST_TRY(STI_WARN(scene, arena, "M-3", "no_room", 1,
+                        "the scan covers %.3f m2 of floor, less than %.1f: no room", room->area_m2,
+                        ST_ROOM_AREA_M2_MIN));
+    if (scan->kind == ST_SCAN_SCANNET) {
+        if (!scan->aligned)
+            room->flags |= ST_FLAG_UNALIGNED;
+        room->has_raw_mean = true;
+        for (int k = 0; k < 3; k++)
+            room->raw_mean_m[k] = micro(scan->raw_mean_m[k]);
+    }
+    return keep_outlines(room, arena, &area);
+}
+
+/* How much of the floor was really seen: a mirror or an open door shows as a difference. */
+static st_status measure_floor(st_scene *scene, st_arena *scratch, const point_set *set)
+{
+    st_obb *boxes;
+    if (!scene->room.known)
+        return st_ok();
+    ST_TRY(ST_ALLOC(scratch, &boxes, scene->object_count));
+    for (size_t i = 0; i < scene->object_count; i++)
+        boxes[i] = scene->objects[i].box;
+    double area_m2;
+    ST_TRY(st_floor_area(&area_m2, scratch, (const double (*)[3])set->points_m, set->count,
+                         scene->room.floor_z_m, boxes, scene->object_count));
+    scene->room.floor_area_m2 = micro(area_m2);
+    return st_ok();
+}
+
+/* What the reader had to say, and where it read it. */
+static st_status copy_heading(st_scene *scene, st_arena *arena, const st_scan *scan)
+{
+    *scene = (st_scene){.dataset = scan->dataset, .scene_id = scan->scan_id,
+                        .space_id = scan->space_id, .split = scan->split,
+                        .vertex_count = (int64_t)scan->mesh.point_count,
+                        .face_count = (int64_t)scan->mesh.triangle_count,
+                        .dropped_vertex_count = (int64_t)scan->dropped_vertex_count,
+                        .inputs = scan->inputs, .input_count = scan->input_count};
+    memcpy(scene->raw_to_scene, scan->scene_from_raw, sizeof scene->raw_to_scene);
+    for (size_t i = 0; i < scan->warning_count; i++) {
+        const st_warning *w = &scan->warnings[i];
+        ST_TRY(STI_WARN(scene, arena, w->rule, w->code, w->count, "%s", w->message));
+    }
+    return st_ok();
+}
+
+static st_status measure_all(st_scene *scene, st_arena *arena, st_arena *scratch,
+                             const st_scan *scan, const st_label_table *table,
+                             st_vocabulary vocabulary)
+{
+    point_set set;
+    ST_TRY(copy_heading(scene, arena, scan));
+    ST_TRY(collect_points(&set, scratch, scan, table));
+    ST_TRY(measure_room(scene, arena, scratch, scan, &set));
+    ST_TRY(sti_measure_instances(scene, arena, scratch, scan, table, vocabulary));
+    ST_TRY(sti_count_labels(scene, arena));
+    ST_TRY(measure_floor(scene, scratch, &set));
+    st_scene_mark_referents(scene);
+    return st_ok();
+}
+
+st_status st_scene_measure(st_scene *scene, st_arena *arena, st_arena *scratch,
+                           const st_scan *scan, const st_label_table *table,
+                           st_vocabulary vocabulary)
+{
+    if (scan->kind == ST_SCAN_SCANNET && !table)
+        return ST_FAIL(ST_ERR_USAGE, "a ScanNet scan needs a label table: "
+                                     "scannetv2-labels.combined.tsv, or --labels FILE");
+    st_scene            made;
+    const st_arena_mark mark = st_arena_mark_get(scratch);
+    const st_status     s = measure_all(&made, arena, scratch, scan, table, vocabulary);
+    st_arena_rewind(scratch, mark);
+    if (s.code == ST_OK)
+        *scene = made;
+    return s;
+}
