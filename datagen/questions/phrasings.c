@@ -88,8 +88,8 @@ static st_status plain(st_str *out, st_arena *arena, const char *text)
 }
 
 /* Every try of one slot length is a step. Real questions take a few dozen; the cap keeps a text
- * made of one word repeated from costing more than a millisecond. */
-enum { STEPS_MAX = 20000 };
+ * made of one word repeated from costing more than a few hundred microseconds. */
+enum { STEPS_MAX = 4000 };
 
 typedef struct matcher {
     struct {

@@ -133,6 +133,11 @@ typedef struct st_failure_list {
 ST_CHECKED st_status st_scene_read(st_scene_list *list, st_failure_list *failures, st_arena *arena,
                                    const char *path);
 
+/* The same from the bytes of a file; `path` names it in sentences, and its dataset where the bytes
+ * do not. */
+ST_CHECKED st_status st_scene_parse(st_scene_list *list, st_failure_list *failures, st_arena *arena,
+                                    st_str bytes, const char *path);
+
 /* Append one scene in its st-scene/1 form (data.md 3.13) to `out`, pretty, keys in the stated
  * order, the same bytes each time. */
 ST_CHECKED st_status st_scene_write(st_text *out, const st_scene *scene);

@@ -188,27 +188,45 @@ static st_status read_metadata(st_scene_list *list, st_failure_list *failures, s
     return st_ok();
 }
 
+static st_status read_document(st_scene_list *list, st_failure_list *failures, st_arena *arena,
+                               const char *path, st_json root)
+{
+    if (st_json_kind_of(root) != ST_JSON_OBJECT)
+        return add_failure(failures, arena, NULL, path,
+                           st_within(st_json_expect(root, ST_JSON_OBJECT), "%s", path));
+    if (st_json_count(root) == 0)
+        return add_failure(failures, arena, NULL, path,
+                           ST_FAIL(ST_ERR_DATA, "%s: expected scenes, found an empty object", path));
+    return st_json_kind_of(st_json_member(&root, "schema")) == ST_JSON_TEXT
+               ? read_one(list, failures, arena, path, root)
+               : read_metadata(list, failures, arena, path, root);
+}
+
+/* Settle what parsing gave: a document, or the reason why there is none. */
+static st_status read_parsed(st_scene_list *list, st_failure_list *failures, st_arena *arena,
+                             const char *path, st_json_doc *doc, st_status parsed)
+{
+    if (parsed.code != ST_OK)
+        return add_failure(failures, arena, NULL, path, parsed);
+    const st_status s = read_document(list, failures, arena, path, st_json_root(doc));
+    st_json_free(doc);
+    return s;
+}
+
+st_status st_scene_parse(st_scene_list *list, st_failure_list *failures, st_arena *arena,
+                         st_str bytes, const char *path)
+{
+    st_json_doc    *doc = NULL;
+    const st_status s = st_within(st_json_parse(&doc, bytes), "%s", path);
+    return read_parsed(list, failures, arena, path, doc, s);
+}
+
 static st_status read_file(st_scene_list *list, st_failure_list *failures, st_arena *arena,
                            const char *path)
 {
-    st_json_doc *doc = NULL;
-    st_status    s = st_json_load(&doc, path);
-    if (s.code != ST_OK)
-        return add_failure(failures, arena, NULL, path, s);
-
-    const st_json root = st_json_root(doc);
-    if (st_json_kind_of(root) != ST_JSON_OBJECT)
-        s = add_failure(failures, arena, NULL, path,
-                        st_within(st_json_expect(root, ST_JSON_OBJECT), "%s", path));
-    else if (st_json_count(root) == 0)
-        s = add_failure(failures, arena, NULL, path,
-                        ST_FAIL(ST_ERR_DATA, "%s: expected scenes, found an empty object", path));
-    else if (st_json_kind_of(st_json_member(&root, "schema")) == ST_JSON_TEXT)
-        s = read_one(list, failures, arena, path, root);
-    else
-        s = read_metadata(list, failures, arena, path, root);
-    st_json_free(doc);
-    return s;
+    st_json_doc    *doc = NULL;
+    const st_status s = st_json_load(&doc, path);
+    return read_parsed(list, failures, arena, path, doc, s);
 }
 
 static st_status read_folder(st_scene_list *list, st_failure_list *failures, st_arena *arena,
