@@ -30,13 +30,11 @@ static bool is_whole(const st_scene *scene, const sti_kind *kind)
     const unsigned named = ST_LABEL_REFERENT | ST_LABEL_COUNTED | ST_LABEL_MENTIONED;
     if (!(st_label_uses(kind->label) & named))
         return false;
-    for (int i = 0; i < kind->count; i++)
-        if (!is_valid(&scene->objects[kind->objects[i]]))
+    for (int i = 0; i < kind->count; i++) {
+        const st_object *object = &scene->objects[kind->objects[i]];
+        if (!is_valid(object) || st_scene_dropped_like(scene, object))
             return false;
-    for (size_t i = 0; i < scene->dropped_count; i++)
-        if (scene->dropped[i].raw_label &&
-            st_label_confusable(kind->label, scene->dropped[i].raw_label))
-            return false;
+    }
     return true;
 }
 

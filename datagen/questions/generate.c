@@ -70,7 +70,7 @@ static st_status choose_scenes(const st_scene ***chosen, st_qa_result *result, s
         if (i > 0 && by_scene(&sorted[i - 1], &sorted[i]) == 0) {
             ST_TRY(check_repeat(sorted[i - 1], s));
             reason = "repeated";
-        } else if (!settings->allow_benchmark && st_benchmark_has_space(s->dataset, s->space_id)) {
+        } else if (!settings->allow_benchmark && st_scene_in_benchmark(s)) {
             reason = "benchmark";
         }
         if (reason)

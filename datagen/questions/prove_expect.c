@@ -53,17 +53,12 @@ static st_status objects_of(int **objects, int *count, const work *w, const char
     return st_ok();
 }
 
-/* What else a viewer may call by this name: another object, or one that was dropped. */
+/* What else in the scene a viewer may call by this name. */
 static const char *confused_with(const work *w, const char *label)
 {
     for (size_t i = 0; i < w->scene->object_count; i++) {
         const char *other = w->scene->objects[i].label;
         if (strcmp(other, label) != 0 && st_label_confusable(label, other))
-            return other;
-    }
-    for (size_t i = 0; i < w->scene->dropped_count; i++) {
-        const char *other = w->scene->dropped[i].raw_label;
-        if (other && st_label_confusable(label, other))
             return other;
     }
     return NULL;
@@ -101,14 +96,14 @@ static st_status several(int **objects, int *count, work *w, const char *role, c
         return REFUSE(w, "%s \"%s\" names no object of the scene", role, label);
     if (!(st_label_uses(label) & named))
         return REFUSE(w, "%s \"%s\" is no label that questions use", role, label);
-    for (int i = 0; i < *count; i++)
-        if (w->scene->objects[(*objects)[i]].flags & doubt)
+    for (int i = 0; i < *count; i++) {
+        const st_object *object = &w->scene->objects[(*objects)[i]];
+        if (object->flags & doubt)
             return REFUSE(w, "%s \"%s\": object %d is in doubt", role, label,
-                          w->scene->objects[(*objects)[i]].instance_id);
-    for (size_t i = 0; i < w->scene->dropped_count; i++)
-        if (w->scene->dropped[i].raw_label &&
-            st_label_confusable(label, w->scene->dropped[i].raw_label))
+                          object->instance_id);
+        if (st_scene_dropped_like(w->scene, object))
             return REFUSE(w, "%s \"%s\": an instance was dropped from the scene", role, label);
+    }
     return add_role(w, role, *objects, *count);
 }
 

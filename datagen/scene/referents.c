@@ -69,7 +69,7 @@ static int64_t confusable_count(const st_scene *scene, const st_object *o)
     return boxes + unboxed;
 }
 
-static bool any_dropped(const st_scene *scene, const st_object *o)
+bool st_scene_dropped_like(const st_scene *scene, const st_object *o)
 {
     for (size_t i = 0; i < scene->dropped_count; i++)
         if (dropped_blocks(o, &scene->dropped[i]))
@@ -100,7 +100,7 @@ void st_scene_mark_referents(st_scene *scene)
     }
     for (size_t i = 0; i < scene->object_count; i++) {
         st_object *o = &scene->objects[i];
-        const bool dropped = any_dropped(scene, o);
+        const bool dropped = st_scene_dropped_like(scene, o);
         o->referent = (st_label_uses(o->label) & ST_LABEL_REFERENT) && !dropped &&
                       !(o->flags & (ST_FLAG_SCATTERED | ST_FLAG_PLURAL)) &&
                       confusable_count(scene, o) == 1;

@@ -162,6 +162,11 @@ size_t st_scene_count_label(const st_scene *scene, const char *label);
  * flags and the dropped list. Readers call it; so may a caller that changed the objects. */
 void st_scene_mark_referents(st_scene *scene);
 
+/* True when something that was dropped may be called by the object's name: then nobody knows where
+ * all of its kind are. What was empty, merged, or never a thing does not count. Asks for the groups
+ * that st_scene_mark_referents sets. */
+bool st_scene_dropped_like(const st_scene *scene, const st_object *object);
+
 /* True when the benchmark uses the scene's room: by its space, its own id, or what its reader knew
  * of other scans of the room (warning "Q-6"). */
 bool st_scene_in_benchmark(const st_scene *scene);
