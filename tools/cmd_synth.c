@@ -2,8 +2,10 @@
 #include "tools/commands.h"
 
 #include "datagen/synth/synth.h"
+#include "kernels/base/manifest.h"
 
 #include <inttypes.h>
+#include <time.h>
 
 /* "LO:HI", or one number for both. */
 static st_status parse_rooms(const st_args *args, st_synth_settings *settings)
@@ -46,21 +48,28 @@ static st_status parse_settings(const st_args *args, st_synth_settings *settings
 static st_status run_synth(st_exit *exit_code, const st_args *args)
 {
     (void)exit_code;
+    const double start_s = st_clock_s();
+    const int64_t start_unix_s = (int64_t)time(NULL);
     st_synth_settings settings;
-    st_synth_report report;
     int64_t first, count;
-    const char *out = st_args_text(args, "out");
-    if (!out)
+    st_synth_run run = {.version = ST_VERSION, .folder = st_args_text(args, "out"),
+                        .jobs = st_args_jobs(args), .voice = st_args_voice(args)};
+    if (!run.folder)
         return ST_FAIL(ST_ERR_USAGE, "--out: expected a folder to write to, found none");
     ST_TRY(parse_settings(args, &settings));
     ST_TRY(st_args_int(args, "houses", 1, ST_SYNTH_HOUSES_MAX, &count));
     ST_TRY(st_args_int(args, "first", 0, ST_SYNTH_HOUSES_MAX - 1, &first));
+    run.first = (int)first;
+    run.count = (int)count;
+    ST_TRY(st_synth_write(&run, &settings));
 
-    const double start_s = st_clock_s();
-    ST_TRY(st_synth_write(&report, out, &settings, (int)first, (int)count, st_args_jobs(args),
-                          st_args_voice(args)));
-    st_say(args, "%" PRId64 " houses, %" PRId64 " objects, %.1f s", report.made + report.kept,
-           report.objects, st_clock_s() - start_s);
+    const st_run_stage stage = {"make", st_clock_s() - start_s};
+    const st_run told = {.version = ST_VERSION, .commit = ST_COMMIT,
+                         .command_line = st_args_line(args), .start_unix_s = start_unix_s,
+                         .jobs = run.jobs, .stages = &stage, .stage_count = 1};
+    ST_TRY(st_run_write(&told, run.folder));
+    st_say(args, "%" PRId64 " houses made, %" PRId64 " kept, %" PRId64 " objects, %" PRId64
+                 " vertices, %.1f s", run.made, run.kept, run.objects, run.vertices, stage.seconds);
     return st_ok();
 }
 
@@ -70,7 +79,7 @@ static const st_option options[] = {
     {"What", "houses", 0, "N", "how many houses", "10"},
     {NULL, "first", 0, "N", "number of the first one; a house depends on seed and number", "0"},
     {NULL, "rooms", 0, "LO:HI", "rooms per house, 1 to 6", "1:4"},
-    {"Scan", "edge", 0, "M", "longest mesh edge, metres", "0.04"},
+    {"Scan", "edge", 0, "M", "longest mesh edge, metres", "0.08"},
     {NULL, "noise", 0, "S", "scanner noise, standard deviation in metres", "0"},
     {NULL, "holes", 0, "SHARE", "share of the surface that is missing, 0 to 0.5", "0"},
     {NULL, "clutter", 0, "N", "small things per room that no annotator has named", "0"},

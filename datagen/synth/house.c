@@ -2,6 +2,7 @@
 #include "datagen/synth/internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const double PI = 3.14159265358979323846;
@@ -9,7 +10,7 @@ static const double PI = 3.14159265358979323846;
 st_synth_settings st_synth_defaults(void)
 {
     return (st_synth_settings){.seed = 1, .layout = ST_SYNTH_SCANNET, .room_min = 1, .room_max = 4,
-                               .edge_m = 0.04};
+                               .edge_m = 0.08};
 }
 
 st_status st_synth_check(const st_synth_settings *s)
@@ -345,8 +346,18 @@ static st_status gather_rooms(st_synth_house *house, st_arena *arena, const sti_
     return st_ok();
 }
 
-/* Names that no published scan has: ScanNet stops at scene0806 (data.md 2.1). The first thousand
- * houses are scene9000 and up, the next take the ids from 1000 on. */
+bool sti_house_name(char scan_id[24], char space_id[24], st_synth_layout layout, int number)
+{
+    if (layout == ST_SYNTH_ARKIT) {
+        snprintf(scan_id, 24, "%d", 90000000 + number);
+        snprintf(space_id, 24, "%d", 900000 + number);
+    } else {
+        snprintf(space_id, 24, "scene%04d", number < 1000 ? 9000 + number : number);
+        snprintf(scan_id, 24, "%s_00", space_id);
+    }
+    return number % 10 == 9;
+}
+
 static st_status name_house(st_synth_house *house, st_arena *arena,
                             const st_synth_settings *settings, const sti_plan *plan)
 {
@@ -355,16 +366,11 @@ static st_status name_house(st_synth_house *house, st_arena *arena,
         [STI_BATHROOM] = "Bathroom",           [STI_KITCHEN] = "Kitchen",
         [STI_OFFICE] = "Office",
     };
-    const int number = house->number;
-    if (settings->layout == ST_SYNTH_ARKIT) {
-        ST_TRY(st_arena_printf(arena, &house->scan_id, "%d", 90000000 + number));
-        ST_TRY(st_arena_printf(arena, &house->space_id, "%d", 900000 + number));
-    } else {
-        ST_TRY(st_arena_printf(arena, &house->space_id, "scene%04d",
-                               number < 1000 ? 9000 + number : number));
-        ST_TRY(st_arena_printf(arena, &house->scan_id, "%s_00", house->space_id));
-    }
-    house->split = number % 10 == 9 ? "val" : "train";
+    char scan_id[24], space_id[24];
+    const bool val = sti_house_name(scan_id, space_id, settings->layout, house->number);
+    ST_TRY(st_arena_copy_text(arena, &house->scan_id, scan_id, strlen(scan_id)));
+    ST_TRY(st_arena_copy_text(arena, &house->space_id, space_id, strlen(space_id)));
+    house->split = val ? "val" : "train";
     house->scene_type = plan->room_count > 1 ? "Apartment" : types[plan->room[0].kind];
     return st_ok();
 }

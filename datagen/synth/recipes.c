@@ -137,8 +137,11 @@ static void dining_group(sti_layout *l, const char *table_name, const char *seat
     if (item < 0)
         return;
     const sti_rect r = l->item[item].rect;
+    const st_rng stream = l->rng;
     for (int i = 0; i < seats; i++) {
-        sti_piece *chair = sti_layout_make(l, seat_name, (sti_wish){.height_m = 0});
+        l->rng = stream;            /* seats of a table are a set: all from the same draws */
+        sti_piece *chair = sti_layout_make(l, seat_name, ANY);
+        l->rng.counter += 1000 + 100 * (uint64_t)i;
         if (!chair)
             return;
         const double jitter = between(l, -0.12, 0.12), gap = 0.06 + chair->half_m[1];

@@ -63,7 +63,7 @@ typedef struct st_synth_settings {
     const st_furniture *furniture;          /* models to mix in, or NULL; borrowed             */
 } st_synth_settings;
 
-/* Seed 1, ScanNet, 1 to 4 rooms, 4 cm edges, a clean scan. */
+/* Seed 1, ScanNet, 1 to 4 rooms, 8 cm at most from vertex to vertex, about 5 on average, a clean scan. */
 st_synth_settings st_synth_defaults(void);
 
 /* Fails   ST_ERR_USAGE naming the setting, its range and its value. */
@@ -174,21 +174,28 @@ ST_CHECKED st_status st_synth_truth_write(st_text *out, const st_synth_house *ho
 
 /* --- many houses ------------------------------------------------------------------------------ */
 
-/* What became of a run. */
-typedef struct st_synth_report {
-    int64_t made, kept;                     /* houses written, houses that were there already  */
-    int64_t objects, vertices;              /* of the houses written                           */
-} st_synth_report;
+/* Cells of the over-segmentation have at least so many vertices (data.md 2.4). */
+enum { ST_SYNTH_SEGMENT_MIN = 20 };
 
-/* Write houses first .. first+count-1 below `folder`, several at once. Houses that an earlier run
- * with the same settings has finished are left alone. A layout of ST_SYNTH_VSI makes one file,
- * houses_meta_info.json.
+/* What is asked of a run, and what became of it. */
+typedef struct st_synth_run {
+    const char *version;                    /* of the program, for the manifests               */
+    const char *folder;
+    int         first, count;               /* house numbers                                   */
+    int         jobs;                       /* 0: one per core                                 */
+    st_voice    voice;
+
+    int64_t     made, kept;                 /* houses written, houses that were there already  */
+    int64_t     objects, vertices;          /* of the houses written                           */
+} st_synth_run;
+
+/* Write houses first .. first+count-1 below the folder, several at once. Each scan's folder ends
+ * with its own manifest.json; a house whose files have the digests it names is left alone. The
+ * label table, the splits and the dataset's manifest.json come last. A layout of ST_SYNTH_VSI makes
+ * one file, houses_meta_info.json, and the manifest.
  *
- * Fails   ST_ERR_USAGE; ST_ERR_DATA the folder holds houses of other settings; ST_ERR_IO;
- *         ST_ERR_MEMORY.
+ * Fails   ST_ERR_USAGE; ST_ERR_IO; ST_ERR_MEMORY; ST_ERR_LIMIT a mesh of too many vertices.
  */
-ST_CHECKED st_status st_synth_write(st_synth_report *report, const char *folder,
-                                    const st_synth_settings *settings, int first, int count,
-                                    int jobs, st_voice voice);
+ST_CHECKED st_status st_synth_write(st_synth_run *run, const st_synth_settings *settings);
 
 #endif

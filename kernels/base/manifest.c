@@ -89,6 +89,16 @@ st_status st_manifest_write_output(st_manifest *m, const char *folder, const cha
                                        .digest = st_digest_of(bytes.data, bytes.size)});
 }
 
+st_status st_manifest_add_output(st_manifest *m, const char *folder, const char *name)
+{
+    const char *path;
+    st_manifest_file file = {.lines = -1};
+    ST_TRY(st_path_join(m->arena, &path, folder, name));
+    ST_TRY(st_file_size(path, &file.bytes));
+    ST_TRY(st_digest_of_file(&file.digest, path));
+    return add_file(m, &m->outputs, &m->output_count, &m->output_capacity, st_str_from(name), file);
+}
+
 static void add_hashed(st_sha256 *hash, st_str text)
 {
     const uint64_t size = text.size;        /* the length keeps "ab","c" and "a","bc" apart */

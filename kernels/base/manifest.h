@@ -59,6 +59,12 @@ ST_CHECKED st_status st_manifest_add_input(st_manifest *m, const char *path);
 ST_CHECKED st_status st_manifest_write_output(st_manifest *m, const char *folder, const char *name,
                                               st_str bytes, int64_t lines);
 
+/* Add a file that is already written below the folder, with the digest of its bytes.
+ *
+ * Fails   ST_ERR_IO.
+ */
+ST_CHECKED st_status st_manifest_add_output(st_manifest *m, const char *folder, const char *name);
+
 /* Add a section: `json` is one JSON value, the keys of its objects sorted. Top-level keys are
  * sorted when the manifest is written. */
 ST_CHECKED st_status st_manifest_add_section(st_manifest *m, const char *key, const st_text *json);
