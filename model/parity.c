@@ -153,6 +153,17 @@ static bool is_prompts(const char *path)
     return is;
 }
 
+/* u8 pairs in.X and out.X. */
+static bool is_resizes(const st_safetensors *file)
+{
+    for (size_t i = 0; i < st_safetensors_count(file); i++) {
+        const st_named_tensor *t = st_safetensors_at(file, i);
+        if (strncmp(t->name, "in.", 3) == 0 && t->tensor.dtype == ST_U8 && t->tensor.rank == 4)
+            return true;
+    }
+    return false;
+}
+
 /* One file; `found` counts those that held vectors. */
 static st_status visit_file(sti_parity *p, const char *path, const char *stem, size_t *found)
 {
@@ -174,6 +185,9 @@ static st_status visit_file(sti_parity *p, const char *path, const char *stem, s
                st_safetensors_find(file, "in.w0")) {
         (*found)++;
         s = sti_parity_operator(&inner, file);
+    } else if (s.code == ST_OK && (st_safetensors_find(file, "frames") || is_resizes(file))) {
+        (*found)++;
+        s = sti_parity_pixels(&inner, file);
     }
     st_safetensors_close(file);
     return st_within(s, "%s", path);

@@ -2,7 +2,7 @@
 #include "kernels/base/files.h"
 #include "kernels/base/json.h"
 #include "model/parity_internal.h"
-#include "model/prompt.h"
+#include "model/preprocess.h"
 
 #include <stdio.h>
 
@@ -81,6 +81,55 @@ static st_status read_media(prompts *r, st_json prompt, const char *key, st_cont
     return st_ok();
 }
 
+/* The grid that a picture or video of the stored pixel size makes, against the stored grid. */
+static st_status compare_grid(prompts *r, st_json size, const st_content *c, int64_t frames,
+                              const char *name)
+{
+    st_model_config config;
+    st_model_config_preset(&config, ST_MODEL_TINY);     /* patch 16, two frames, merge 2 */
+    const st_vision_config *v = &config.vision;
+    const int64_t factor = v->patch * v->merge;
+    double side[2];
+    if (c->kind == ST_CONTENT_IMAGE) {
+        ST_TRY(st_json_doubles(size, side, 2));
+    } else {
+        ST_TRY(st_json_double(st_json_member(&size, "height"), &side[0]));
+        ST_TRY(st_json_double(st_json_member(&size, "width"), &side[1]));
+    }
+    const st_frame_size from = {(int64_t)side[0], (int64_t)side[1]};
+    st_frame_size to;
+    ST_TRY(c->kind == ST_CONTENT_IMAGE
+               ? st_smart_resize_image(&to, from, factor, st_size_limits_image)
+               : st_smart_resize_video(&to, from, frames, factor, st_size_limits_video));
+    const st_media_grid made = st_media_grid_of(frames, to, v);
+    const int64_t got[3] = {made.grids, made.rows, made.columns};
+    const int64_t want[3] = {c->grid.grids, c->grid.rows, c->grid.columns};
+    const st_tensor a = {.data = (void *)got, .shape = {3}, .rank = 1, .dtype = ST_I64};
+    const st_tensor b = {.data = (void *)want, .shape = {3}, .rank = 1, .dtype = ST_I64};
+    return sti_parity_compare(r->p, name, &a, &b, ST_PARITY_EXACT, 0.0);
+}
+
+/* Grids whose pixel size is stored too. */
+static st_status compare_grids(prompts *r, st_json prompt, size_t number, const st_content *media,
+                               size_t count)
+{
+    const st_json images = st_json_member(&prompt, "image_hw");
+    const st_json videos = st_json_member(&prompt, "video");
+    for (size_t i = 0; i < count; i++) {
+        const bool still = media[i].kind == ST_CONTENT_IMAGE;
+        const st_json size = st_json_element(still ? &images : &videos, i);
+        const st_json height = st_json_member(&size, "height");
+        const st_json indices = st_json_member(&size, "frames_indices");
+        char name[64];
+        snprintf(name, sizeof name, "prompt %zu: grid %zu", number, i);
+        if (still ? st_json_kind_of(size) == ST_JSON_ARRAY
+                  : st_json_kind_of(height) != ST_JSON_ABSENT)
+            ST_TRY(compare_grid(r, size, &media[i], still ? 1 : (int64_t)st_json_count(indices),
+                                name));
+    }
+    return st_ok();
+}
+
 static st_status compare_prompt(prompts *r, st_json prompt, size_t number)
 {
     st_str text, name;
@@ -95,12 +144,14 @@ static st_status compare_prompt(prompts *r, st_json prompt, size_t number)
         return st_json_fail(prompt, ST_ERR_UNSUPPORTED, "pictures and videos in one stored prompt: "
                             "their order is not stored");
 
+    const st_content *media = image_count > 0 ? images : videos;
+    ST_TRY(compare_grids(r, prompt, number, media, image_count + video_count));
+
     const int64_t *got;
     size_t count, stored = st_json_count(ids);
     st_text expanded;
     st_text_init(&expanded);
-    st_status s = st_prompt_expand(&expanded, text, image_count > 0 ? images : videos,
-                                   image_count + video_count, 2);
+    st_status s = st_prompt_expand(&expanded, text, media, image_count + video_count, 2);
     if (s.code == ST_OK)
         s = st_text_check(&expanded);
     if (s.code == ST_OK)
