@@ -563,7 +563,11 @@ st_status sti_parity_model(sti_parity *p, const st_safetensors *io)
     ST_TRY_OR(s, out, weights_folder(&r, &folder));
     ST_TRY_OR(s, out, st_model_config_load(&config, p->folder));
     ST_TRY_OR(s, out, st_network_open(&r.network, &config, folder, 1, p->options->jobs));
-    ST_TRY_OR(s, out, compare_all(&r));
+    s = compare_all(&r);
+    if (s.code == ST_ERR_DATA || s.code == ST_ERR_LIMIT)    /* stored inputs that contradict */
+        s = sti_parity_fail(p, "inputs", s.text);
+    if (s.code != ST_OK)
+        goto out;
     ST_TRY_OR(s, out, account(&r, first_entry));
     ST_TRY_OR(s, out, note_gradients(&r, folder));
 out:
