@@ -7,14 +7,14 @@
 
 typedef struct labelled {
     const char *label;
-    int         object;
+    int         instance_id, object;
 } labelled;
 
 static int by_label(const void *left, const void *right)
 {
     const labelled *a = left, *b = right;
     const int order = strcmp(a->label, b->label);
-    return order ? order : (a->object > b->object) - (a->object < b->object);
+    return order ? order : (a->instance_id > b->instance_id) - (a->instance_id < b->instance_id);
 }
 
 /* An instance that nobody would argue about. A count that disagrees with the published one means
@@ -48,7 +48,7 @@ static st_status gather_kinds(sti_facts *facts, st_arena *arena)
     ST_TRY(ST_ALLOC(arena, &objects, n));
     ST_TRY(ST_ALLOC(arena, &facts->kinds, n));
     for (size_t i = 0; i < n; i++)
-        sorted[i] = (labelled){scene->objects[i].label, (int)i};
+        sorted[i] = (labelled){scene->objects[i].label, scene->objects[i].instance_id, (int)i};
     qsort(sorted, n, sizeof *sorted, by_label);
     for (size_t i = 0; i < n; i++) {
         objects[i] = sorted[i].object;

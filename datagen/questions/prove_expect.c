@@ -47,9 +47,15 @@ static st_status objects_of(int **objects, int *count, const work *w, const char
 {
     ST_TRY(ST_ALLOC(w->arena, objects, w->scene->object_count));
     *count = 0;
-    for (size_t i = 0; i < w->scene->object_count; i++)
-        if (strcmp(w->scene->objects[i].label, label) == 0)
-            (*objects)[(*count)++] = (int)i;
+    for (size_t i = 0; i < w->scene->object_count; i++) {
+        if (strcmp(w->scene->objects[i].label, label) != 0)
+            continue;
+        int at = (*count)++;
+        for (; at > 0 && w->scene->objects[(*objects)[at - 1]].instance_id >
+                             w->scene->objects[i].instance_id; at--)
+            (*objects)[at] = (*objects)[at - 1];
+        (*objects)[at] = (int)i;
+    }
     return st_ok();
 }
 
