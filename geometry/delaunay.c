@@ -7,6 +7,7 @@
  */
 #include "geometry/delaunay.h"
 
+#include "geometry/internal.h"
 #include "geometry/predicates.h"
 #include "kernels/base/limits.h"
 #include "kernels/base/rng.h"
@@ -35,12 +36,10 @@ typedef struct builder {
 
 /* --- the points, sorted and in an order of insertion --- */
 
-static int by_xy(const void *pa, const void *pb)
+/* Does a come before b in the order of the points? */
+static bool before(const double *a, const double *b)
 {
-    const double *a = pa, *b = pb;
-    if (a[0] != b[0])
-        return a[0] < b[0] ? -1 : 1;
-    return (a[1] > b[1]) - (a[1] < b[1]);
+    return a[0] < b[0] || (a[0] == b[0] && a[1] < b[1]);
 }
 
 static int by_key(const void *pa, const void *pb)
@@ -127,7 +126,7 @@ static bool conflicts(const builder *b, uint32_t t, const double *p)
     if (side != 0)
         return side > 0;
     /* On the line of the edge: only between its ends, which compare as the points are sorted. */
-    return (by_xy(pu, p) < 0) == (by_xy(p, pv) < 0);
+    return before(pu, p) == before(p, pv);
 }
 
 /* A triangle whose circle holds p: the one that p stands in, or a ghost it stands before. The walk
@@ -307,10 +306,7 @@ st_status st_delaunay_build(st_delaunay *delaunay, st_arena *arena, const double
              * becomes 0: they are one point. */
             made.xy_m[i][k] = fabs(xy_m[i][k]) < TINY_M ? 0.0 : xy_m[i][k];
         }
-    qsort(made.xy_m, n, sizeof *made.xy_m, by_xy);
-    for (size_t i = 0; i < n; i++)
-        if (made.point_count == 0 || by_xy(made.xy_m[made.point_count - 1], made.xy_m[i]) != 0)
-            memmove(made.xy_m[made.point_count++], made.xy_m[i], sizeof *made.xy_m);
+    made.point_count = sti_sort_distinct(&made.xy_m[0][0], n, 2);
     if (made.point_count >= 3) {
         const size_t most = 2 * made.point_count;
         ST_TRY(ST_ALLOC(arena, &made.triangles, most));

@@ -9,25 +9,14 @@
 
 #include <float.h>
 #include <lapacke.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* --- points --- */
-
-static int by_xyz(const void *pa, const void *pb)
-{
-    const double *a = pa, *b = pb;
-    for (int k = 0; k < 2; k++)
-        if (a[k] != b[k])
-            return a[k] < b[k] ? -1 : 1;
-    return (a[2] > b[2]) - (a[2] < b[2]);
-}
 
 st_status sti_fit_points(double (**points)[3], size_t *count, st_arena *scratch,
                          const double (*points_m)[3], size_t n)
 {
     double (*p)[3];
-    size_t distinct = 0;
     if (n < 1 || n > ST_POINTS_MAX)
         return ST_FAIL(ST_ERR_USAGE, "a box needs 1 to %zu points, got %zu", ST_POINTS_MAX, n);
     ST_TRY(ST_ALLOC(scratch, &p, n));
@@ -39,12 +28,8 @@ st_status sti_fit_points(double (**points)[3], size_t *count, st_arena *scratch,
                                points_m[i][0], points_m[i][1], points_m[i][2]);
             p[i][k] = points_m[i][k] + 0.0;     /* -0 becomes 0: they are one point */
         }
-    qsort(p, n, sizeof *p, by_xyz);
-    for (size_t i = 0; i < n; i++)
-        if (distinct == 0 || by_xyz(p[distinct - 1], p[i]) != 0)
-            memmove(p[distinct++], p[i], sizeof *p);
     *points = p;
-    *count = distinct;
+    *count = sti_sort_distinct(&p[0][0], n, 3);
     return st_ok();
 }
 

@@ -5,28 +5,15 @@
 #include "geometry/predicates.h"
 
 #include <float.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* --- convex hull and least rectangle --- */
-
-static int by_xy(const void *pa, const void *pb)
-{
-    const double *a = pa, *b = pb;
-    if (a[0] != b[0])
-        return a[0] < b[0] ? -1 : 1;
-    return (a[1] > b[1]) - (a[1] < b[1]);
-}
 
 size_t sti_hull_xy(double (*xy)[2], size_t n, double (*spare)[2])
 {
     if (n == 0)
         return 0;
-    qsort(xy, n, sizeof *xy, by_xy);
-    size_t distinct = 1;
-    for (size_t i = 1; i < n; i++)
-        if (by_xy(xy[distinct - 1], xy[i]) != 0)
-            memmove(xy[distinct++], xy[i], sizeof *xy);
+    const size_t distinct = sti_sort_distinct(&xy[0][0], n, 2);
     if (distinct < 3)
         return distinct;
 

@@ -71,15 +71,6 @@ static st_status run(session **out, double *coordinates, size_t n, int dim, cons
 
 /* --- hull in space --- */
 
-static int by_xyz(const void *pa, const void *pb)
-{
-    const double *a = pa, *b = pb;
-    for (int k = 0; k < 2; k++)
-        if (a[k] != b[k])
-            return a[k] < b[k] ? -1 : 1;
-    return (a[2] > b[2]) - (a[2] < b[2]);
-}
-
 static int by_corners(const void *pa, const void *pb)
 {
     const uint32_t *a = pa, *b = pb;
@@ -93,7 +84,6 @@ static st_status sorted_copy(double (**points)[3], size_t *count, st_arena *aren
                              const double (*points_m)[3], size_t n)
 {
     double (*p)[3];
-    size_t distinct = 0;
     ST_TRY(ST_ALLOC(arena, &p, n));
     for (size_t i = 0; i < n; i++)
         for (int k = 0; k < 3; k++) {
@@ -103,12 +93,8 @@ static st_status sorted_copy(double (**points)[3], size_t *count, st_arena *aren
                                points_m[i][0], points_m[i][1], points_m[i][2]);
             p[i][k] = points_m[i][k] + 0.0;     /* -0 becomes 0: they are one point */
         }
-    qsort(p, n, sizeof *p, by_xyz);
-    for (size_t i = 0; i < n; i++)
-        if (distinct == 0 || by_xyz(p[distinct - 1], p[i]) != 0)
-            memmove(p[distinct++], p[i], sizeof *p);
     *points = p;
-    *count = distinct;
+    *count = sti_sort_distinct(&p[0][0], n, 3);
     return st_ok();
 }
 
@@ -227,14 +213,6 @@ static void read_triangle(st_delaunay *d, const session *s, const facetT *facet)
     }
 }
 
-static int by_xy(const void *pa, const void *pb)
-{
-    const double *a = pa, *b = pb;
-    if (a[0] != b[0])
-        return a[0] < b[0] ? -1 : 1;
-    return (a[1] > b[1]) - (a[1] < b[1]);
-}
-
 st_status st_hull_delaunay(st_delaunay *delaunay, st_arena *arena, const double (*xy_m)[2],
                            size_t n)
 {
@@ -252,10 +230,7 @@ st_status st_hull_delaunay(st_delaunay *delaunay, st_arena *arena, const double 
                                xy_m[i][0], xy_m[i][1]);
             made.xy_m[i][k] = xy_m[i][k] + 0.0;
         }
-    qsort(made.xy_m, n, sizeof *made.xy_m, by_xy);
-    for (size_t i = 0; i < n; i++)
-        if (made.point_count == 0 || by_xy(made.xy_m[made.point_count - 1], made.xy_m[i]) != 0)
-            memmove(made.xy_m[made.point_count++], made.xy_m[i], sizeof *made.xy_m);
+    made.point_count = sti_sort_distinct(&made.xy_m[0][0], n, 2);
 
     ST_TRY(run(&s, &made.xy_m[0][0], made.point_count, 2, "qhull d Qt Qbb Qc Qz Q12"));
     made.triangle_count = number_facets(s);

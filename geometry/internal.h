@@ -42,6 +42,10 @@ static inline double sti_determinant(const double row[3][3])
     return sti_dot(across, row[2]);
 }
 
+/* Sort (N,2) or (N,3) finite rows lexicographically and drop repeats; returns how many are left.
+ * A row that holds -0 and one that holds 0 there are equal: which one stays is not said. */
+size_t sti_sort_distinct(double *rows, size_t n, int width);
+
 /* Convex hull in the plane (Andrew's monotone chain): the points are sorted in place, and the
  * first `return` of them become the hull, counter-clockwise from the lexicographically smallest,
  * without collinear or repeated corners. One point gives 1, points on a line give 2.

@@ -196,30 +196,15 @@ static size_t left(const ply *p)
     return (size_t)(p->end - p->at);
 }
 
-static st_status cut_short(const ply *p)
-{
-    return ST_FAIL(ST_ERR_FORMAT, "the file ends at byte %zu", (size_t)(p->end - p->start));
-}
-
-static st_status read_token(ply *p, double *value)
+/* The next word of an ascii body. */
+static st_str next_token(ply *p)
 {
     while (p->at < p->end && (*p->at == ' ' || (*p->at >= '\t' && *p->at <= '\r')))
         p->at++;
     const unsigned char *first = p->at;
     while (p->at < p->end && *p->at > ' ')
         p->at++;
-    const st_str token = {(const char *)first, (size_t)(p->at - first)};
-    if (token.size == 0)
-        return p->at == p->end
-                   ? cut_short(p)
-                   : ST_FAIL(ST_ERR_FORMAT, "byte %zu: expected a number, found byte %d",
-                             (size_t)(first - p->start), *first);
-    if (token.size > TOKEN_BYTES_MAX || !st_str_double_any(token, value)) {
-        char words[48];
-        return ST_FAIL(ST_ERR_FORMAT, "byte %zu: expected a number, found \"%s\"",
-                       (size_t)(first - p->start), shown(words, token));
-    }
-    return st_ok();
+    return (st_str){(const char *)first, (size_t)(p->at - first)};
 }
 
 /* A packed number; the caller has checked that its bytes are there. */
@@ -249,15 +234,34 @@ static double unpack(const unsigned char *at, st_ply_type type)
     return NAN;
 }
 
-static st_status read_number(ply *p, st_ply_type type, double *value)
+/* Take a number off the body; false when there is none, and number_fault says why. A status per
+ * number would cost more than the numbers. */
+static inline bool take_number(ply *p, st_ply_type type, double *value)
 {
-    if (p->ascii)
-        return read_token(p, value);
+    if (p->ascii) {
+        const st_str token = next_token(p);
+        const bool good = token.size > 0 && token.size <= TOKEN_BYTES_MAX &&
+                          st_str_double_any(token, value);
+        if (!good)
+            p->at = (const unsigned char *)token.data;
+        return good;
+    }
     if (left(p) < TYPES[type].bytes)
-        return cut_short(p);
+        return false;
     *value = unpack(p->at, type);
     p->at += TYPES[type].bytes;
-    return st_ok();
+    return true;
+}
+
+static st_status number_fault(ply *p)
+{
+    if (!p->ascii || p->at == p->end)
+        return ST_FAIL(ST_ERR_FORMAT, "the file ends at byte %zu", (size_t)(p->end - p->start));
+    char words[48];
+    const size_t byte = (size_t)(p->at - p->start);
+    const st_str token = next_token(p);
+    return ST_FAIL(ST_ERR_FORMAT, "byte %zu: expected a number, found \"%s\"", byte,
+                   shown(words, token));
 }
 
 /* The length of a list, whose items are then known to be there (as bytes, or as the least text
@@ -265,7 +269,8 @@ static st_status read_number(ply *p, st_ply_type type, double *value)
 static st_status read_length(ply *p, const property *list, size_t *length)
 {
     double n;
-    ST_TRY(read_number(p, list->count_type, &n));
+    if (!take_number(p, list->count_type, &n))
+        return number_fault(p);
     const double room = (double)(p->ascii ? left(p) / 2 + 1 : left(p) / TYPES[list->type].bytes);
     if (!(n >= 0.0) || n != floor(n))
         return ST_FAIL(ST_ERR_FORMAT, "a list of %g items", n);
@@ -293,14 +298,15 @@ static st_status skip_property(ply *p, const property *skipped)
 {
     double ignored;
     if (skipped->count_type == ST_PLY_NONE)
-        return read_number(p, skipped->type, &ignored);
+        return take_number(p, skipped->type, &ignored) ? st_ok() : number_fault(p);
     size_t length;
     ST_TRY(read_length(p, skipped, &length));
     if (!p->ascii)
         p->at += length * TYPES[skipped->type].bytes;
     else
         for (size_t i = 0; i < length; i++)
-            ST_TRY(read_token(p, &ignored));
+            if (!take_number(p, skipped->type, &ignored))
+                return number_fault(p);
     return st_ok();
 }
 
@@ -397,9 +403,8 @@ static st_status read_vertices(st_mesh *mesh, st_arena *arena, ply *p, const ele
             if (e->properties[i].count_type != ST_PLY_NONE)
                 ST_TRY(st_within(skip_property(p, &e->properties[i]), "vertex %zu of %zu", row,
                                  e->count));
-            else
-                ST_TRY(st_within(read_number(p, e->properties[i].type, &value),
-                                 "vertex %zu of %zu", row, e->count));
+            else if (!take_number(p, e->properties[i].type, &value))
+                return st_within(number_fault(p), "vertex %zu of %zu", row, e->count);
             if (t->numbers)
                 t->numbers[row * t->stride] = value;
             else if (t->bytes)
@@ -418,7 +423,8 @@ static st_status read_polygon(st_mesh *mesh, size_t *capacity, st_arena *arena, 
     ST_TRY(read_length(p, list, &length));
     for (size_t k = 0; k < length; k++) {
         double index;
-        ST_TRY(read_number(p, list->type, &index));
+        if (!take_number(p, list->type, &index))
+            return number_fault(p);
         if (!(index >= 0.0 && index < (double)mesh->point_count) || index != floor(index))
             return ST_FAIL(ST_ERR_DATA, "names vertex %g of %zu", index, mesh->point_count);
         fan[k < 2 ? k : 2] = (uint32_t)index;
@@ -426,7 +432,8 @@ static st_status read_polygon(st_mesh *mesh, size_t *capacity, st_arena *arena, 
             continue;
         if (mesh->triangle_count == ST_TRIANGLES_MAX)
             return ST_FAIL(ST_ERR_LIMIT, "more than %zu triangles", ST_TRIANGLES_MAX);
-        ST_TRY(ST_GROW(arena, &mesh->triangles, capacity, mesh->triangle_count + 1));
+        if (mesh->triangle_count == *capacity)
+            ST_TRY(ST_GROW(arena, &mesh->triangles, capacity, mesh->triangle_count + 1));
         memcpy(mesh->triangles[mesh->triangle_count++], fan, sizeof fan);
         fan[1] = fan[2];
     }
