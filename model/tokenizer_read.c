@@ -262,6 +262,10 @@ static st_status add_added(st_tokenizer *t, const st_json *entry, int32_t id)
     ST_TRY(expect_off(entry, "lstrip"));
     ST_TRY(expect_off(entry, "rstrip"));
     ST_TRY(expect_off(entry, "single_word"));
+    const sti_token *taken = &t->tokens[id];
+    if (taken->name.data && !st_str_equal(taken->bytes, content))
+        return st_json_fail(*entry, ST_ERR_DATA, "id %d belongs to \"%.*s\" as well", id,
+                            ST_STR_ARG(taken->name));
 
     sti_added *added = &t->added[t->added_count++];
     added->content.size = content.size;
@@ -269,7 +273,9 @@ static st_status add_added(st_tokenizer *t, const st_json *entry, int32_t id)
     added->id = id;
     added->normalized = normalized;
     t->added_first[(unsigned char)content.data[0]] = true;
-    t->tokens[id] = (sti_token){added->content, added->content, special};
+    if (!taken->name.data)
+        t->tokens[id] = (sti_token){.name = added->content, .bytes = added->content};
+    t->tokens[id].special = special;
     return st_ok();
 }
 

@@ -13,7 +13,7 @@ static void packed_bytes_come_back(void **state)
     must(ST_ALLOC(&arena, &bytes, SIZE));
     must(ST_ALLOC(&arena, &back, SIZE));
     for (int i = 0; i < SIZE; i++)
-        bytes[i] = (unsigned char)(i * i >> 7);
+        bytes[i] = (unsigned char)((unsigned)i * (unsigned)i >> 7);
     for (int level = 0; level <= 9; level += 3) {
         st_str packed;
         must(st_deflate(&arena, &packed, bytes, SIZE, level));
