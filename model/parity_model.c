@@ -412,7 +412,8 @@ static st_status check_generate(run *r)
     ST_TRY(ST_ALLOC(&r->arena, &logits, (size_t)(count * V)));
 
     st_network *network = r->network;
-    const bool prenorm = network->config.ttt.prenorm, reseed = network->config.compat.reseed_pending;
+    const bool prenorm = network->config.ttt.prenorm;
+    const bool reseed = network->config.compat.reseed_pending;
     network->config.ttt.prenorm = false;
     network->config.compat.reseed_pending = true;
     const st_session_plan plan = plan_of(r, ST_RULE_HYBRID, count);

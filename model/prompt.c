@@ -14,6 +14,8 @@
 enum { IGNORED_LABEL = -100 };
 
 const char st_prompt_compat_system[] = "You are a helpful assistant.";
+const char st_prompt_compat_suffix[] = " There maybe many rooms in the video, sum the counts from "
+                                       "all rooms/scenes to produce the final total.";
 
 static const char *role_name(st_role role)
 {
@@ -356,6 +358,5 @@ void st_prompt_vsi_question(st_text *out, st_str question, const st_str *options
                          ? "\nAnswer with the option's letter from the given choices directly."
                          : "\nPlease answer the question using a single word or phrase.");
     if (compat->extra_prompt)
-        st_text_add(out, " There maybe many rooms in the video, sum the counts from all "
-                         "rooms/scenes to produce the final total.");
+        st_text_add(out, st_prompt_compat_suffix);
 }

@@ -137,4 +137,7 @@ void st_prompt_vsi_question(st_text *out, st_str question, const st_str *options
 /* The system message of the evaluation (Q7), to stand first when compat.extra_prompt is on. */
 extern const char st_prompt_compat_system[];
 
+/* The sentence behind every question of the evaluation (Q7), a blank in front. */
+extern const char st_prompt_compat_suffix[];
+
 #endif

@@ -13,10 +13,10 @@
 #include "kernels/base/text.h"
 
 typedef struct st_sample_config {
-    double   temperature;           /* >= 0; 0 picks the largest logit, the lowest id on a tie     */
-    int64_t  top_k;                 /* keep logits >= the k-th largest; 0 keeps all                */
-    double   top_p;                 /* (0,1]: keep the shortest prefix whose mass exceeds this     */
-    double   repetition_penalty;    /* > 0; divides positive logits of tokens seen, times negative */
+    double   temperature;           /* >= 0; 0 picks the largest logit, the lowest id on a tie */
+    int64_t  top_k;                 /* keep logits >= the k-th largest; 0 keeps all */
+    double   top_p;                 /* (0,1]: keep the shortest prefix whose mass exceeds this */
+    double   repetition_penalty;    /* > 0; divides positive logits of seen tokens, times others */
     uint64_t seed;
 } st_sample_config;
 

@@ -26,13 +26,13 @@
 #include "model/network.h"
 
 typedef enum st_lookahead {
-    ST_LOOKAHEAD_EXACT,         /* hold a grid back until the next one comes (8.4, option 1)       */
-    ST_LOOKAHEAD_NONE           /* take the newest grid for the last: no lag, other borders (2)    */
+    ST_LOOKAHEAD_EXACT,         /* hold a grid back until the next one comes (8.4, option 1) */
+    ST_LOOKAHEAD_NONE           /* take the newest grid for the last: no lag, other borders (2) */
 } st_lookahead;
 
 typedef enum st_anchor_reach {
-    ST_ANCHOR_UNBOUNDED,        /* exact; the session ends when tokens_max or the positions end    */
-    ST_ANCHOR_BOUNDED           /* constant memory; goes on for ever                               */
+    ST_ANCHOR_UNBOUNDED,        /* exact; the session ends when tokens_max or the positions end */
+    ST_ANCHOR_BOUNDED           /* constant memory; goes on for ever */
 } st_anchor_reach;
 
 /* Which layers are hybrid: as the config says, or none, TTT parameters ignored. */
@@ -42,12 +42,12 @@ typedef struct st_session_plan {
     st_lookahead    lookahead;
     st_anchor_reach anchors;
     st_rule         rule;
-    int64_t tokens_max;         /* unbounded: tokens an anchor can keep                             */
-    int64_t anchor_first;       /* bounded: so many first tokens stay for ever                      */
-    int64_t anchor_recent;      /* bounded: and so many of the newest, the token itself included    */
-    int64_t rows_max;           /* tokens that pass the network at once                             */
-    int64_t unit_max;           /* tokens of the largest grid and the text that follows it          */
-    int64_t patches_max;        /* patches of the largest grid or image                             */
+    int64_t tokens_max;         /* unbounded: tokens an anchor can keep */
+    int64_t anchor_first;       /* bounded: so many first tokens stay for ever */
+    int64_t anchor_recent;      /* bounded: and so many of the newest, the token itself included */
+    int64_t rows_max;           /* tokens that pass the network at once */
+    int64_t unit_max;           /* tokens of the largest grid and the text that follows it */
+    int64_t patches_max;        /* patches of the largest grid or image */
 } st_session_plan;
 
 /* Exact, unbounded, for frames of 352x480: 32768 tokens, 512 rows, 264 tokens a grid. */
@@ -109,9 +109,15 @@ typedef struct st_session_state {
     int64_t updates;            /* of the fast weights of the first hybrid layer              */
     int64_t state_bytes;        /* memory that grows with nothing but the plan                */
     bool    beyond_range;       /* bounded: positions went beyond the range of training       */
+    bool    video_open;
 } st_session_state;
 
 st_session_state st_session_state_get(const st_session *session);
+
+/* A number of milliseconds that travels with the session, into files and copies: the time of what
+ * was read last, for whoever goes on. -1 until it is set. */
+int64_t st_session_clock_ms(const st_session *session);
+void    st_session_clock_set(st_session *session, int64_t clock_ms);
 
 /* Called for every run of rows that leaves a layer, in order of the tokens.
  *
@@ -155,7 +161,7 @@ ST_CHECKED st_status st_session_pending_keys(const st_session *session, int64_t 
 /* A session with the same plan that shares network and workspace. The parent must outlive it. */
 ST_CHECKED st_status st_session_fork(st_session **fork, st_session *parent);
 
-/* Make `to` what `from` is; both come from one st_session_create and its forks. Allocates nothing. */
+/* Make `to` what `from` is; both come from one st_session_create and its forks. No allocation. */
 ST_CHECKED st_status st_session_copy(st_session *to, const st_session *from);
 
 /* Everything that was read, as a file: versioned, with the digest of the network and a checksum,

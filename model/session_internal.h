@@ -104,6 +104,7 @@ struct st_session {
         int64_t grid_rows, grid_columns;    /* of the open video, in patches; 0 before its first */
         int64_t beyond_range;
         int64_t answering;
+        int64_t clock_ms;
     } at;
 
     st_session_watch        *watch;

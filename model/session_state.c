@@ -129,7 +129,7 @@ st_status sti_workspace_take(sti_workspace *w, const st_session *s)
     return c->ttt.hybrid_count > 0 ? take_branch(w, c, rows) : st_ok();
 }
 
-/* --- walking the state -------------------------------------------------------------------------- */
+/* --- walking the state ------------------------------------------------------------------------ */
 
 typedef struct walk {
     sti_visit *visit;

@@ -283,11 +283,12 @@ static void recent_move(st_session *s, sti_layer *l, int64_t token, int64_t rows
             for (int i = 0; i < 2; i++)
                 memcpy(out ? area[i] : ring[i], out ? ring[i] : area[i], (size_t)d * sizeof(float));
             for (int j = 0; j < 3; j++) {
-                float *to = &l->recent.lr[(at * F + f) * 3 + j], *from = &w->rate[(j * F + f) * rows + r];
-                *(out ? from : to) = *(out ? to : from);
+                float *kept = &l->recent.lr[(at * F + f) * 3 + j];
+                float *used = &w->rate[(j * F + f) * rows + r];
+                *(out ? used : kept) = *(out ? kept : used);
             }
-            float *to = &l->recent.mu[at * F + f], *from = &w->decay[f * rows + r];
-            *(out ? from : to) = *(out ? to : from);
+            float *kept = &l->recent.mu[at * F + f], *used = &w->decay[f * rows + r];
+            *(out ? used : kept) = *(out ? kept : used);
         }
     }
 }

@@ -70,7 +70,8 @@ static st_status block_attention(st_vision *v, const st_vision_block_weights *w,
     const st_vision_config *c = &v->network->config.vision;
     const int64_t D = c->hidden, H = c->heads, d = D / H;
     st_stream *q = v->network->stream;
-    st_tensor x = sti_f32_2(v->x, P, D), y = sti_f32_2(v->y, P, D), qkv = sti_f32_2(v->qkv, P, 3 * D);
+    st_tensor x = sti_f32_2(v->x, P, D), y = sti_f32_2(v->y, P, D);
+    st_tensor qkv = sti_f32_2(v->qkv, P, 3 * D);
     ST_TRY(st_layer_norm(q, &y, &x, &w->norm1.weight, &w->norm1.bias, NORM_EPS));
     ST_TRY(sti_linear(q, &qkv, &y, &w->qkv, ST_LINEAR_SET));
 

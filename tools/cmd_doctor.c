@@ -182,10 +182,10 @@ const st_command cmd_doctor = {
     .name = "doctor",
     .summary = "what is built in, and whether its numbers are right",
     .usage = "[options]",
-    .about = "Without options: version, rooms, processor, memory and GPUs. With --parity: run this\n"
-             "program on stored inputs and compare every stored answer, tensor by tensor. A folder\n"
-             "is known by what its files hold: a model, single operators, pixels, prompts, or\n"
-             "several of these below it.",
+    .about = "Without options: version, rooms, processor, memory and GPUs. With --parity: run\n"
+             "this program on stored inputs and compare every stored answer, tensor by tensor.\n"
+             "A folder is known by what its files hold: a model, single operators, pixels,\n"
+             "prompts, or several of these below it.",
     .options = options,
     .common = ST_COMMON_JOBS | ST_COMMON_JSON,
     .output = "A line per tensor: ok or FAIL, name, measure, worst error, what is allowed.\n"

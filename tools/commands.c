@@ -11,6 +11,7 @@ const st_command *const st_commands[] = {
     &cmd_prove,
 #endif
 #if ST_WITH_MODEL
+    &cmd_ask,
     &cmd_doctor,
     &cmd_model_init,
     &cmd_tokenize,

@@ -15,6 +15,7 @@ extern const st_command cmd_synth, cmd_lint;
 extern const st_command cmd_qa, cmd_prove;
 
 /* model rooms */
+extern const st_command cmd_ask;
 extern const st_command cmd_doctor;
 extern const st_command cmd_model_init, cmd_tokenize;
 

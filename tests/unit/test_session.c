@@ -5,7 +5,8 @@
 
 #include "model/session.h"
 
-enum { GRIDS = 9, ROWS = 4, COLUMNS = 6, PATCHES = ROWS * COLUMNS, FEATURES = 1536, V = 96, H = 32 };
+enum { GRIDS = 9, ROWS = 4, COLUMNS = 6, PATCHES = ROWS * COLUMNS, FEATURES = 1536 };
+enum { V = 96, H = 32 };
 
 /* A prompt with a video: text, nine grids with one to three tokens behind each, text. */
 typedef struct fixture {
