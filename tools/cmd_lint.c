@@ -3,6 +3,7 @@
 
 #include "datagen/questions/lint.h"
 #include "kernels/base/files.h"
+#include "tools/scene_inputs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,8 +41,10 @@ static st_status read_inputs(work *w, const st_args *args)
     if (st_args_given(args, "templates"))
         ST_TRY(st_template_pack_load(&w->packs[w->pack_count++], &w->arena,
                                      st_args_text(args, "templates")));
-    for (size_t i = 0; i < count; i++)
-        ST_TRY(st_scene_read(&w->scenes, &w->failures, &w->arena, paths[i]));
+    st_path_list files;
+    ST_TRY(st_scene_paths(&files, &w->arena, paths, count));
+    for (size_t i = 0; i < files.count; i++)
+        ST_TRY(st_scene_read(&w->scenes, &w->failures, &w->arena, files.paths[i]));
     return st_vsi_rows_read(&w->rows, &w->arena, st_args_word(args, 0));
 }
 

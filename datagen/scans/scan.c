@@ -235,19 +235,32 @@ st_status sti_read_label(const char **label, st_arena *arena, st_json value)
     return st_arena_copy_text(arena, label, text.size ? text.data : "", text.size);
 }
 
+/* The folder above, by its text where that is possible: two scans of one dataset then find one
+ * path, and not "a/.." and "b/..". */
+static st_status folder_above(const char **above, st_arena *arena, const char *folder)
+{
+    const st_str name = st_path_name(folder);
+    size_t       size = (size_t)(name.data - folder);
+    if (name.size == 0 || st_str_is(name, ".") || st_str_is(name, ".."))
+        return st_arena_printf(arena, above, "%s/..", folder);
+    while (size > 1 && folder[size - 1] == '/')
+        size--;
+    return size ? st_arena_copy_text(arena, above, folder, size)
+                : st_arena_copy_text(arena, above, ".", 1);
+}
+
 st_status sti_find_above(const char **path, st_arena *arena, const char *folder, const char *name,
                          int levels)
 {
-    const char *up = "";
     *path = NULL;
     for (int level = 0; level <= levels; level++) {
         const char *candidate;
-        ST_TRY(st_arena_printf(arena, &candidate, "%s%s/%s", folder, up, name));
+        ST_TRY(st_path_join(arena, &candidate, folder, name));
         if (st_file_exists(candidate)) {
             *path = candidate;
             return st_ok();
         }
-        ST_TRY(st_arena_printf(arena, &up, "%s/..", up));
+        ST_TRY(folder_above(&folder, arena, folder));
     }
     return st_ok();
 }

@@ -120,8 +120,7 @@ typedef struct st_failure_list {
 } st_failure_list;
 
 /* Read every scene of a file, told apart by its content: one st-scene/1 object, or an object of
- * scenes in the VSI-Bench form with `object_bbox` or `object_bboxes`. A folder stands for its
- * *.json files in the order of their names, or those of its folder "scenes" where it has one.
+ * scenes in the VSI-Bench form with `object_bbox` or `object_bboxes`.
  *
  *   list      scenes are appended, in file order, living in the arena
  *   failures  scenes that could not be read are appended; the rest goes on. A scene that the list

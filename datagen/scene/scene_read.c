@@ -1,7 +1,6 @@
 /* scene_read.c - the one way in for scenes, whatever form they come in, and what all forms share. */
 #include "datagen/scene/internal.h"
 
-#include "kernels/base/files.h"
 #include "kernels/base/limits.h"
 #include "kernels/base/log.h"
 
@@ -221,44 +220,10 @@ st_status st_scene_parse(st_scene_list *list, st_failure_list *failures, st_aren
     return read_parsed(list, failures, arena, path, doc, s);
 }
 
-static st_status read_file(st_scene_list *list, st_failure_list *failures, st_arena *arena,
-                           const char *path)
+st_status st_scene_read(st_scene_list *list, st_failure_list *failures, st_arena *arena,
+                        const char *path)
 {
     st_json_doc    *doc = NULL;
     const st_status s = st_json_load(&doc, path);
     return read_parsed(list, failures, arena, path, doc, s);
-}
-
-static st_status read_folder(st_scene_list *list, st_failure_list *failures, st_arena *arena,
-                             const char *path)
-{
-    const char *inner, *folder = path, **names;
-    size_t      count, read = 0;
-    ST_TRY(st_path_join(arena, &inner, path, "scenes"));
-    if (st_folder_exists(inner))
-        folder = inner;
-    const st_status s = st_folder_list(arena, &names, &count, folder);
-    if (s.code != ST_OK)
-        return add_failure(failures, arena, NULL, path, s);
-    for (size_t i = 0; i < count; i++) {
-        const size_t size = strlen(names[i]);
-        if (size < 5 || strcmp(names[i] + size - 5, ".json") != 0)
-            continue;
-        const char *file;
-        ST_TRY(st_path_join(arena, &file, folder, names[i]));
-        ST_TRY(read_file(list, failures, arena, file));
-        read++;
-    }
-    if (read == 0)
-        return add_failure(failures, arena, NULL, path,
-                           ST_FAIL(ST_ERR_DATA, "%s: expected scene files (*.json), found none",
-                                   folder));
-    return st_ok();
-}
-
-st_status st_scene_read(st_scene_list *list, st_failure_list *failures, st_arena *arena,
-                        const char *path)
-{
-    return st_folder_exists(path) ? read_folder(list, failures, arena, path)
-                                  : read_file(list, failures, arena, path);
 }

@@ -77,6 +77,13 @@ st_status st_manifest_add_input(st_manifest *m, const char *path)
     return add_file(m, &m->inputs, &m->input_count, &m->input_capacity, st_path_name(path), file);
 }
 
+st_status st_manifest_add_known_input(st_manifest *m, const char *name, uint64_t bytes,
+                                      const st_digest *digest)
+{
+    return add_file(m, &m->inputs, &m->input_count, &m->input_capacity, st_str_from(name),
+                    (st_manifest_file){.bytes = bytes, .lines = -1, .digest = *digest});
+}
+
 st_status st_manifest_write_output(st_manifest *m, const char *folder, const char *name,
                                    st_str bytes, int64_t lines)
 {

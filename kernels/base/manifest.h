@@ -50,6 +50,10 @@ ST_CHECKED st_status st_manifest_set_settings(st_manifest *m, const st_text *jso
 /* Digest an input file and add it. Fails   ST_ERR_IO. */
 ST_CHECKED st_status st_manifest_add_input(st_manifest *m, const char *path);
 
+/* Add an input that is known already, such as a scan: the digest of its files' digests. */
+ST_CHECKED st_status st_manifest_add_known_input(st_manifest *m, const char *name, uint64_t bytes,
+                                                 const st_digest *digest);
+
 /* Write `bytes` to folder/name, atomically, and add it to the outputs.
  *
  *   lines     how many lines it has, -1 when it has none
