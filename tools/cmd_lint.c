@@ -14,7 +14,8 @@ static const st_option options[] = {
     {NULL, "templates", 0, "FILE", "a pack of wordings to read questions by, beside the "
      "benchmark's and ours", NULL},
     {"Output", "answers", 0, "OUT", "write what was computed, a JSON line per row", NULL},
-    {"Judging", "strict", 0, NULL, "leave with 1 when a row disagrees or a box contradicts itself",
+    {"Judging", "strict", 0, NULL, "leave with 1 when a row disagrees (by both distance rules) or a box "
+     "contradicts itself",
      NULL},
     {0},
 };
@@ -78,7 +79,7 @@ static void say_summary(const work *w, const st_args *args)
         if (f->scene_id)
             st_say_failure(args, f->scene_id, st_within(f->why, "%s", f->path));
         else
-            st_say_failure(args, f->path, f->why);
+            st_say_failure(args, NULL, f->why);
     }
     size_t agree = 0, disagree = 0, unanswerable = 0;
     for (size_t i = 0; i < w->rows.count; i++) {

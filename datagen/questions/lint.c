@@ -227,10 +227,12 @@ static void look_at_boxes(st_lint_boxes *b, const st_scene_list *scenes)
 
 bool st_lint_disagrees(const st_lint_report *report)
 {
-    for (size_t i = 0; i < report->type_count; i++)
-        if (report->types[i].verdicts[ST_LINT_DISAGREE] > 0 &&
-            strcmp(report->types[i].name, EXACT) != 0)
+    for (size_t i = 0; i < report->rows->count; i++) {
+        const st_lint_row *r = &report->results[i];
+        if (r->verdict == ST_LINT_DISAGREE &&
+            !(r->has_exact && r->exact_verdict == ST_LINT_AGREE))
             return true;
+    }
     return report->boxes.bounds > 0 || report->boxes.mended > 0;
 }
 

@@ -104,7 +104,8 @@ ST_CHECKED st_status st_lint_run(st_lint_report *report, st_arena *arena, const 
                                  const st_scene_list *scenes, const st_template_pack *packs,
                                  size_t pack_count, st_pool *pool);
 
-/* True when a row disagrees by its main rule, or a box contradicts itself. */
+/* True when a row disagrees, by both rules where there are two (our own rows hold exact distances,
+ * the benchmark's sampled ones), or a box contradicts itself. */
 bool st_lint_disagrees(const st_lint_report *report);
 
 const char *st_lint_verdict_name(st_lint_verdict verdict);  /* "agree", ... */

@@ -1,0 +1,290 @@
+/* test_measure.c - made scans with closed-form answers: areas, boxes, and who is left out. */
+#include "check.h"
+
+#include "datagen/scene/measure.h"
+#include "geometry/pose.h"
+
+static const char TABLE[] = "raw_category\tnyu40id\nfloor\t2\nchair\t5\ndesk\t14\nlamp\t35\n"
+                            "pillows\t18\ncounter\t12\nthing\t40\n";
+
+/* A scan under construction: points are appended, instances take ranges of them. */
+typedef struct fixture {
+    st_arena        arena, scratch;
+    st_label_table *table;
+    st_scan         scan;
+    st_scene        scene;
+    double (*points)[3];
+    st_instance    *instances;
+} fixture;
+
+enum { POINTS_MAX = 60000, INSTANCES_MAX = 16 };
+
+static int make(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    st_arena_init(&f->arena, "test");
+    st_arena_init(&f->scratch, "scratch");
+    must(st_label_table_parse(&f->table, st_str_from(TABLE)));
+    must(ST_ALLOC(&f->arena, &f->points, POINTS_MAX));
+    must(ST_ALLOC(&f->arena, &f->instances, INSTANCES_MAX));
+    f->scan = (st_scan){.dataset = "scannet", .scan_id = "scene0901_00", .space_id = "scene0901",
+                        .split = "train", .aligned = true, .instances = f->instances,
+                        .mesh = {.points_m = f->points}};
+    for (int k = 0; k < 4; k++)
+        f->scan.scene_from_raw[5 * k] = 1.0;
+    *state = f;
+    return 0;
+}
+
+static int unmake(void **state)
+{
+    fixture *f = *state;
+    st_label_table_free(f->table);
+    st_arena_free(&f->arena);
+    st_arena_free(&f->scratch);
+    free(f);
+    return 0;
+}
+
+/* The next instance owns all points added since the one before. */
+static void instance(fixture *f, int id, const char *label, size_t from)
+{
+    st_instance *it = &f->instances[f->scan.instance_count++];
+    *it = (st_instance){.instance_id = id, .raw_label = label,
+                        .vertex_count = f->scan.mesh.point_count - from};
+    must(ST_ALLOC(&f->arena, &it->vertices, it->vertex_count));
+    for (size_t i = 0; i < it->vertex_count; i++)
+        it->vertices[i] = (uint32_t)(from + i);
+}
+
+static size_t point(fixture *f, double x, double y, double z)
+{
+    double *p = f->points[f->scan.mesh.point_count++];
+    assert_true(f->scan.mesh.point_count <= POINTS_MAX);
+    p[0] = x, p[1] = y, p[2] = z;
+    return f->scan.mesh.point_count - 1;
+}
+
+/* The surface of an upright box turned by yaw, n+1 points along each edge. */
+static void box(fixture *f, int id, const char *label, const double center[3],
+                const double size[3], double yaw, int n)
+{
+    const size_t from = f->scan.mesh.point_count;
+    for (int i = 0; i <= n; i++)
+        for (int j = 0; j <= n; j++)
+            for (int k = 0; k <= n; k++) {
+                if (i % n && j % n && k % n)
+                    continue;
+                const double x = size[0] * (i / (double)n - 0.5);
+                const double y = size[1] * (j / (double)n - 0.5);
+                point(f, center[0] + x * cos(yaw) - y * sin(yaw),
+                      center[1] + x * sin(yaw) + y * cos(yaw),
+                      center[2] + size[2] * (k / (double)n - 0.5));
+            }
+    instance(f, id, label, from);
+}
+
+/* A floor of 4 x 3 m with corners of a ceiling above, so that the room has a height. */
+static void room(fixture *f)
+{
+    const size_t from = f->scan.mesh.point_count;
+    for (int i = 0; i <= 80; i++)
+        for (int j = 0; j <= 60; j++)
+            point(f, i * 0.05, j * 0.05, 0.0);
+    instance(f, 0, "floor", from);
+    point(f, 0, 0, 2.5);
+    point(f, 4, 3, 2.5);
+}
+
+static void measure(fixture *f)
+{
+    must(st_scene_measure(&f->scene, &f->arena, &f->scratch, &f->scan, f->table,
+                          ST_VOCABULARY_MIXED));
+}
+
+static const char *reason_of(const fixture *f, int id)
+{
+    for (size_t i = 0; i < f->scene.dropped_count; i++)
+        if (f->scene.dropped[i].instance_id == id)
+            return f->scene.dropped[i].reason;
+    return "kept";
+}
+
+static void the_room_is_what_it_is(void **state)
+{
+    fixture *f = *state;
+    room(f);
+    measure(f);
+    const st_room *r = &f->scene.room;
+    assert_true(r->known && r->has_extent);
+    assert_near(r->area_m2, 12.0, 1e-6);
+    assert_near(r->area_hull_m2, 12.0, 1e-6);
+    assert_near(r->floor_area_m2, 12.0, 0.35);      /* counted in 5 cm cells */
+    assert_near(r->floor_z_m, 0.0, 1e-9);
+    assert_near(r->center_m[2], 1.25, 1e-6);
+    assert_near(r->aabb_max_m[0], 4.0, 1e-9);
+    assert_int_equal(r->outline_count, 1);
+    assert_string_equal(reason_of(f, 0), "structure");
+}
+
+static void boxes_come_back(void **state)
+{
+    fixture *f = *state;
+    room(f);
+    box(f, 3, "desk", (double[]){2, 1.5, 0.4}, (double[]){1.4, 0.7, 0.8}, 0.3, 24);
+    box(f, 1, "chair", (double[]){1, 1, 0.45}, (double[]){0.5, 0.5, 0.9}, 0.0, 18);
+    measure(f);
+    assert_int_equal(f->scene.object_count, 2);
+    const st_object *chair = &f->scene.objects[0], *desk = &f->scene.objects[1];
+    assert_int_equal(chair->instance_id, 1);
+    assert_near(2 * desk->box.half_m[0], 1.4, 2e-6);
+    assert_near(2 * desk->box.half_m[1], 0.7, 2e-6);
+    assert_near(atan2(desk->box.axis[0][1], desk->box.axis[0][0]), 0.3, 1e-6);
+    assert_near(desk->box.axis[2][2], 1.0, 0.0);
+    assert_true(desk->has_box_min && desk->referent && desk->countable);
+    assert_near(chair->aabb_max_m[2], 0.9, 1e-6);
+    assert_int_equal(f->scene.count_count, 2);
+}
+
+static void what_is_no_thing_is_dropped(void **state)
+{
+    fixture *f = *state;
+    room(f);
+    const size_t few = f->scan.mesh.point_count;
+    for (int i = 0; i < 99; i++)
+        point(f, 1 + 0.005 * i, 1, 0.005 * (i % 7));
+    instance(f, 1, "chair", few);
+    const size_t thin = f->scan.mesh.point_count;
+    for (int i = 0; i < 200; i++)
+        point(f, 1 + 0.005 * i, 2, 0.5 + 0.04 * (i % 2));
+    instance(f, 2, "lamp", thin);
+    box(f, 3, "desk", (double[]){2, 1.5, 1}, (double[]){3.4, 2.6, 1.9}, 0.0, 60);
+    box(f, 4, "zebra", (double[]){1, 1, 0.4}, (double[]){0.5, 0.5, 0.5}, 0.0, 18);
+    box(f, 5, "thing", (double[]){1, 2, 0.4}, (double[]){0.5, 0.5, 0.5}, 0.0, 18);
+    measure(f);
+    assert_int_equal(f->scene.object_count, 0);
+    assert_string_equal(reason_of(f, 1), "few_points");
+    assert_string_equal(reason_of(f, 2), "degenerate");
+    assert_string_equal(reason_of(f, 3), "oversize");
+    assert_string_equal(reason_of(f, 4), "unknown_label");
+    assert_string_equal(reason_of(f, 5), "other_class");
+    assert_string_equal(f->scene.warnings[0].rule, "E-16");
+}
+
+/* Three chairs in one place are one: the one with the most points stays. */
+static void the_same_thing_twice_is_one(void **state)
+{
+    fixture *f = *state;
+    room(f);
+    box(f, 1, "chair", (double[]){1, 1, 0.45}, (double[]){0.5, 0.5, 0.9}, 0.0, 16);
+    box(f, 2, "chair", (double[]){1.02, 1, 0.45}, (double[]){0.5, 0.5, 0.9}, 0.0, 20);
+    box(f, 3, "chair", (double[]){1, 1.02, 0.45}, (double[]){0.5, 0.5, 0.9}, 0.0, 17);
+    box(f, 4, "desk", (double[]){1, 1, 0.45}, (double[]){0.5, 0.5, 0.9}, 0.0, 16);
+    measure(f);
+    assert_int_equal(f->scene.object_count, 2);
+    assert_int_equal(f->scene.objects[0].instance_id, 2);
+    assert_int_equal(f->scene.objects[0].flags, ST_FLAG_DUPLICATE);
+    assert_false(f->scene.objects[0].countable);
+    assert_string_equal(reason_of(f, 1), "duplicate");
+    assert_string_equal(reason_of(f, 3), "duplicate");
+}
+
+static void plurals_are_mentioned_only(void **state)
+{
+    fixture *f = *state;
+    room(f);
+    box(f, 1, "pillows", (double[]){1, 1, 0.45}, (double[]){0.6, 0.5, 0.2}, 0.0, 16);
+    measure(f);
+    assert_string_equal(f->scene.objects[0].label, "pillow");
+    assert_int_equal(f->scene.objects[0].flags & ST_FLAG_PLURAL, ST_FLAG_PLURAL);
+    assert_false(f->scene.objects[0].referent || f->scene.objects[0].countable);
+}
+
+/* ARKitScenes: a box that leans a little is set upright, one that leans much is kept and flagged. */
+static void annotated_boxes_are_kept_or_set_upright(void **state)
+{
+    fixture *f = *state;
+    room(f);
+    f->scan.instance_count = 0;
+    f->scan.kind = ST_SCAN_ARKIT;
+    box(f, 0, "bed", (double[]){1, 1, 0.3}, (double[]){1, 2, 0.6}, 0.0, 20);
+    box(f, 1, "sofa", (double[]){3, 1, 0.4}, (double[]){0.9, 1.8, 0.8}, 0.0, 20);
+    for (int i = 0; i < 2; i++) {
+        const double lean = i == 0 ? 0.02 : 0.2;    /* radians about x */
+        const double half[2][3] = {{0.5, 1, 0.3}, {0.45, 0.9, 0.4}};
+        st_obb *b = &f->instances[i].box;
+        *b = (st_obb){.center_m = {i == 0 ? 1 : 3, 1, 0.3},
+                      .axis = {{1, 0, 0}, {0, cos(lean), sin(lean)}, {0, -sin(lean), cos(lean)}}};
+        memcpy(b->half_m, half[i], sizeof half[i]);
+        f->instances[i].has_box = true;
+    }
+    measure(f);
+    const st_object *bed = &f->scene.objects[0], *sofa = &f->scene.objects[1];
+    assert_int_equal(bed->flags & ST_FLAG_TILTED, 0);
+    assert_near(bed->box.axis[2][2], 1.0, 0.0);
+    assert_near(2 * bed->box.half_m[0], 2.0, 1e-9);         /* the longer side comes first */
+    assert_near(bed->box.axis[0][1], 1.0, 1e-9);
+    assert_near(bed->box_min.axis[2][2], cos(0.02), 1e-12); /* as annotated */
+    assert_int_equal(sofa->flags & ST_FLAG_TILTED, ST_FLAG_TILTED);
+    assert_near(sofa->box.axis[2][2], cos(0.2), 1e-12);
+}
+
+static void a_speck_has_no_room(void **state)
+{
+    fixture *f = *state;
+    for (int i = 0; i < 9; i++)
+        point(f, 0.1 * (i % 3), 0.1 * (i / 3), 0.0);
+    measure(f);
+    assert_false(f->scene.room.known);
+    assert_string_equal(f->scene.warnings[0].rule, "M-3");
+}
+
+static void scannet_needs_a_table(void **state)
+{
+    fixture *f = *state;
+    room(f);
+    must_fail(st_scene_measure(&f->scene, &f->arena, &f->scratch, &f->scan, NULL,
+                               ST_VOCABULARY_MIXED), ST_ERR_USAGE,
+              "a ScanNet scan needs a label table: scannetv2-labels.combined.tsv, or --labels FILE");
+}
+
+/* The released metadata stands in the raw frame less the mean vertex (data.md 3.12). */
+static void the_vsi_form_is_in_the_raw_frame(void **state)
+{
+    fixture *f = *state;
+    room(f);
+    box(f, 1, "desk", (double[]){2, 1.5, 0.4}, (double[]){1.4, 0.7, 0.8}, 0.0, 24);
+    const double turn[16] = {0, -1, 0, 2, 1, 0, 0, 3, 0, 0, 1, -0.5, 0, 0, 0, 1};
+    memcpy(f->scan.scene_from_raw, turn, sizeof turn);
+    f->scan.raw_mean_m[0] = 0.25;
+    measure(f);
+    st_text         text;
+    st_scene_list   list = {0};
+    st_failure_list failures = {0};
+    st_text_init(&text);
+    must(st_scene_write_vsi(&text, &f->scene, 1, ST_VSI_FORM_BENCH));
+    must(st_scene_parse(&list, &failures, &f->arena, st_text_view(&text), "scannet_meta_info.json"));
+    double back[16], raw[3];
+    st_pose_inverse(back, turn);
+    st_pose_apply(raw, back, f->scene.objects[0].box_min.center_m);
+    assert_near(list.scenes[0].objects[0].box.center_m[0], raw[0] - 0.25, 1e-6);
+    assert_near(list.scenes[0].objects[0].box.center_m[1], raw[1], 1e-6);
+    assert_near(list.scenes[0].objects[0].box.center_m[2], raw[2], 1e-6);
+    st_text_free(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_room_is_what_it_is, make, unmake),
+        cmocka_unit_test_setup_teardown(boxes_come_back, make, unmake),
+        cmocka_unit_test_setup_teardown(what_is_no_thing_is_dropped, make, unmake),
+        cmocka_unit_test_setup_teardown(the_same_thing_twice_is_one, make, unmake),
+        cmocka_unit_test_setup_teardown(plurals_are_mentioned_only, make, unmake),
+        cmocka_unit_test_setup_teardown(annotated_boxes_are_kept_or_set_upright, make, unmake),
+        cmocka_unit_test_setup_teardown(a_speck_has_no_room, make, unmake),
+        cmocka_unit_test_setup_teardown(scannet_needs_a_table, make, unmake),
+        cmocka_unit_test_setup_teardown(the_vsi_form_is_in_the_raw_frame, make, unmake),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
