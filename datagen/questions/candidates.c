@@ -73,6 +73,8 @@ st_status sti_candidates_find(sti_candidates *all, const sti_facts *facts)
     };
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
         ST_TRY(families[i]->find(all, facts));
+    if (all->count == 0)
+        return st_ok();
     qsort(all->list, all->count, sizeof *all->list, by_content);
 
     /* A hall with forty referents has a hundred thousand triples; no cap lets more than a few of
