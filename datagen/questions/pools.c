@@ -228,17 +228,31 @@ static st_status limit_ones(sti_pool *pool, st_arena *arena, const st_thresholds
     return st_ok();
 }
 
-/* Counting: labels and answers level. Each cut can upset the others, so they take turns until
- * nothing moves. */
+/* Counting: labels and answers of what occurs more than once level; each cut can upset the other,
+ * so they take turns until nothing moves. The ones come back at the end: as labels they would ask
+ * for rows that their limit forbids. */
 static st_status balance_counting(sti_pool *pool, st_arena *arena, const st_thresholds *t)
 {
+    sti_candidate **ones;
+    ST_TRY(ST_ALLOC(arena, &ones, pool->count));
+    size_t kept = 0, one_count = 0;
+    for (size_t i = 0; i < pool->count; i++) {
+        if (strcmp(pool->list[i]->content, "1") == 0)
+            ones[one_count++] = pool->list[i];
+        else
+            pool->list[kept++] = pool->list[i];
+    }
+    pool->count = kept;
     for (size_t before = SIZE_MAX; pool->count < before;) {
         before = pool->count;
         ST_TRY(level(pool, arena, about_of, t->count_label_share));
         ST_TRY(level(pool, arena, content_of, t->count_answer_share));
-        ST_TRY(limit_ones(pool, arena, t));
     }
-    return st_ok();
+    for (size_t i = 0; i < one_count; i++)  /* there is room: all of them stood here */
+        pool->list[pool->count++] = ones[i];
+    if (pool->count > 0)
+        qsort(pool->list, pool->count, sizeof *pool->list, by_order);
+    return limit_ones(pool, arena, t);
 }
 
 /* Sizes: half of what is usual for its label goes; then the best guessed rows, a few at a time,

@@ -15,8 +15,8 @@
     X(count_min, 2, "Q-20")             /* fewer are asked only as "exactly one"   */             \
     X(count_max, 20, "Q-20")                                                                      \
     X(count_one_share, 0.10, "Q-20")    /* of all rows, how many may answer 1      */             \
-    X(count_answer_share, 0.30, "Q-20") /* of all rows, how many may agree         */             \
-    X(count_label_share, 0.20, "Q-20")  /* of all rows, how many about one label   */             \
+    X(count_answer_share, 0.30, "Q-20") /* of the others, how many may agree       */             \
+    X(count_label_share, 0.20, "Q-20")  /* of the others, how many about one label */             \
     /* object_size_estimation */                                                                  \
     X(size_min_m, 0.15, "Q-21")                                                                   \
     X(size_max_m, 4.0, "Q-21")                                                                    \
