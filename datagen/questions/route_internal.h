@@ -1,0 +1,45 @@
+/* route_internal.h - what a walker knows of a room; only route*.c include it.
+ *
+ * May include: as route.h.
+ */
+#ifndef STI_QUESTIONS_ROUTE_INTERNAL_H
+#define STI_QUESTIONS_ROUTE_INTERNAL_H
+
+#include "datagen/questions/route.h"
+#include "geometry/kdtree.h"
+
+/* An object as seen from above by someone who walks. */
+typedef struct sti_landmark {
+    int          object;
+    st_footprint feet;
+    double       center_m[2];
+    bool         solid;         /* stands where a walker meets it: between 0.15 and 1.6 m    */
+    bool         usable;        /* a referent with a place to stand beside it                */
+    double       stand_m[2];
+} sti_landmark;
+
+typedef struct sti_floorplan {
+    const st_floor_grid *grid;
+    sti_landmark *marks;
+    int           mark_count;
+    st_kdtree     walls;        /* centres of the cells that are not free */
+    bool          any_walls;
+} sti_floorplan;
+
+typedef struct sti_leg {
+    double stop_m[2];
+    double heading_rad;
+    double clearance_m;
+} sti_leg;
+
+ST_CHECKED st_status sti_floorplan_make(sti_floorplan *plan, st_arena *arena,
+                                        const st_scene *scene, const st_floor_grid *grid);
+
+/* Walk from a point beside landmark `from` (-1: beside nothing) straight to landmark `to`; false
+ * when no heading leads there (data.md 5.9, steps 3 and 4). */
+bool sti_leg_walk(sti_leg *leg, const sti_floorplan *plan, const double from_m[2], int from,
+                  int to);
+
+bool sti_is_free(const st_floor_grid *grid, double x_m, double y_m);
+
+#endif
