@@ -1,4 +1,4 @@
-/* scannet.c - a ScanNet folder: mesh, alignment, and instances as sets of over-segmentation cells.
+/* scan_scannet.c - a ScanNet folder: mesh, alignment, and instances as sets of over-segmentation cells.
  *
  * The segments file gives every vertex a segment, the aggregation file gives every object its
  * segments. The two circulate in versions that do not fit each other, so every join is checked.

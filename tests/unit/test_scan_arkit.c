@@ -1,4 +1,4 @@
-/* test_arkit.c - tiny ARKitScenes folders: boxes, the vertices inside them, visits and folds. */
+/* test_scan_arkit.c - tiny ARKitScenes folders: boxes, the vertices inside them, visits and folds. */
 #include "check.h"
 
 #include "datagen/scans/internal.h"

@@ -1,4 +1,4 @@
-/* test_scannet.c - tiny ScanNet folders, whole and damaged: what is read, what is said. */
+/* test_scan_scannet.c - tiny ScanNet folders, whole and damaged: what is read, what is said. */
 #include "check.h"
 
 #include "datagen/scans/internal.h"
