@@ -6,6 +6,7 @@ set -u
 cd "$(dirname "$0")/../.."
 seconds=${1-300}
 [ $# -eq 0 ] || shift
+mkdir -p build/fuzz/findings
 CC=clang cmake -C tools/cmake/fuzz.cmake -B build/fuzz -G Ninja > build/fuzz.log 2>&1 || { cat build/fuzz.log; exit 1; }
 names=${*:-$(sed -n 's/^st_fuzz(\([a-z0-9_]*\).*/\1/p' tests/fuzz/CMakeLists.txt)}
 ninja -C build/fuzz --quiet $(printf 'fuzz_%s ' $names) || exit 1
