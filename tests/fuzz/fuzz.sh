@@ -10,7 +10,6 @@ mkdir -p build/fuzz/findings
 CC=clang cmake -C tools/cmake/fuzz.cmake -B build/fuzz -G Ninja > build/fuzz.log 2>&1 || { cat build/fuzz.log; exit 1; }
 names=${*:-$(sed -n 's/^st_fuzz(\([a-z0-9_]*\).*/\1/p' tests/fuzz/CMakeLists.txt)}
 ninja -C build/fuzz --quiet $(printf 'fuzz_%s ' $names) || exit 1
-mkdir -p build/fuzz/findings
 bad=0
 for name in $names; do
     mkdir -p "build/fuzz/grown/$name"
