@@ -301,16 +301,32 @@ const char *st_part_name(st_part part)
 
 enum { TAPS = 27, CENTRE = 13 };            /* of a 3x3x3 kernel */
 
-static double draw(const st_parameter *p, uint64_t key, int64_t i)
+/* Two independent normal numbers from two draws; a number alone would waste half of the work.
+ * Source  Box and Muller 1958. */
+typedef struct normal_pair {
+    int64_t index;                          /* of the pair, -1: none yet */
+    double  value[2];
+} normal_pair;
+
+static double draw_normal(normal_pair *pair, uint64_t key, int64_t i)
+{
+    const double turn_rad = 6.283185307179586;
+    if (pair->index != i / 2) {
+        st_rng rng = {key, 2 * (uint64_t)(i / 2)};
+        const double radius = sqrt(-2.0 * log(1.0 - st_rng_unit(&rng)));
+        const double angle = turn_rad * st_rng_unit(&rng);
+        *pair = (normal_pair){i / 2, {radius * cos(angle), radius * sin(angle)}};
+    }
+    return pair->value[i % 2];
+}
+
+static double draw(normal_pair *pair, const st_parameter *p, uint64_t key, int64_t i)
 {
     switch (p->start) {
     case ST_START_ZERO: return 0.0;
     case ST_START_ONE: return 1.0;
     case ST_START_DIRAC: return i % TAPS == CENTRE ? 1.0 : 0.0;
-    case ST_START_NORMAL: {
-        st_rng rng = {key, 2 * (uint64_t)i};        /* a normal number takes two draws */
-        return p->scale * st_rng_normal(&rng);
-    }
+    case ST_START_NORMAL: return p->scale * draw_normal(pair, key, i);
     case ST_START_UNIFORM: {
         st_rng rng = {key, (uint64_t)i};
         return st_rng_between(&rng, -p->scale, p->scale);
@@ -324,8 +340,9 @@ void st_parameter_draw(void *values, st_dtype dtype, const st_parameter *paramet
 {
     ST_ASSERT(dtype == ST_F32 || dtype == ST_BF16);
     const uint64_t key = st_hash_text(seed, parameter->name);
+    normal_pair    pair = {.index = -1};
     for (int64_t i = 0; i < count; i++) {
-        const float value = (float)draw(parameter, key, first + i);
+        const float value = (float)draw(&pair, parameter, key, first + i);
         if (dtype == ST_F32)
             ((float *)values)[i] = value;
         else

@@ -4,6 +4,7 @@
 
 #include "kernels/base/files.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool ends_with(const char *path, const char *tail)
@@ -27,6 +28,15 @@ static bool is_labels_word(const char *path)
     return strcmp(path, "labels") == 0;
 }
 
+#if ST_WITH_MODEL
+static bool is_model_folder(const char *path)
+{
+    char config[4096];
+    snprintf(config, sizeof config, "%s/config.json", path);
+    return st_folder_exists(path) && st_file_exists(config);
+}
+#endif
+
 /* Asked in this order; the first that fits shows the path. */
 static const struct {
     bool (*fits)(const char *path);
@@ -36,6 +46,9 @@ static const struct {
     {is_table_file, inspect_label_table},
     {st_file_exists, inspect_scenes},
     {is_labels_word, inspect_labels},
+#if ST_WITH_MODEL
+    {is_model_folder, inspect_model},
+#endif
 };
 
 static st_status show_path(st_exit *exit_code, const st_args *args, const char *path)

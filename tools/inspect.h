@@ -13,5 +13,6 @@ st_status inspect_labels(st_exit *exit_code, const st_args *args, const char *pa
 st_status inspect_label_table(st_exit *exit_code, const st_args *args, const char *path);
 st_status inspect_scenes(st_exit *exit_code, const st_args *args, const char *path);
 st_status inspect_rows(st_exit *exit_code, const st_args *args, const char *path);
+st_status inspect_model(st_exit *exit_code, const st_args *args, const char *path);
 
 #endif
