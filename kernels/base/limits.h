@@ -57,4 +57,8 @@
 /* Tokens an anchor layer can keep: 16 million, 64 times the range the released models know. */
 #define ST_SESSION_TOKENS_MAX ((int64_t)1 << 24)
 
+/* Members of one zip archive. ScanNet's largest zips of masks hold some 10,000 frames, dataset
+ * shards a few thousand rows. */
+#define ST_ARCHIVE_MEMBERS_MAX 1000000
+
 #endif
