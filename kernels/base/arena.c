@@ -25,7 +25,7 @@ enum { GAP_BYTES = 32 };
 enum { GAP_BYTES = 0 };
 #endif
 
-enum { ALIGN_BYTES = 64, BLOCK_BYTES = 64 << 10 };
+enum { ALIGN_BYTES = 64, BLOCK_BYTES = 64 << 10, BLOCK_BYTES_MAX = 64 << 20 };
 
 struct st_arena_block {
     st_arena_block *next;
@@ -98,7 +98,8 @@ static st_status find_block(st_arena *arena, size_t need, const char *what)
         }
 
     const size_t doubled = last ? 2 * last->size : BLOCK_BYTES;
-    const size_t size = need > doubled ? need : doubled < (64u << 20) ? doubled : (64u << 20);
+    const size_t usual = doubled < BLOCK_BYTES_MAX ? doubled : BLOCK_BYTES_MAX;
+    const size_t size = need > usual ? need : usual;
     st_arena_block *b = malloc(sizeof *b);
     unsigned char *bytes = aligned_alloc(ALIGN_BYTES, (size + ALIGN_BYTES - 1) & ~(size_t)(ALIGN_BYTES - 1));
     if (!b || !bytes) {

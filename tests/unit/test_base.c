@@ -37,6 +37,23 @@ static void arenas_rewind_to_a_mark(void **state)
 }
 
 /* Parts keep their borders, equal keys draw alike, and the draws look as they should. */
+/* A piece between the usual largest block and twice the last one: it once got a block of 64 MB,
+ * whatever its size. Its two ends must not meet its neighbours. */
+static void large_pieces_get_their_whole_size(void **state)
+{
+    (void)state;
+    enum { MIB = 1 << 20 };
+    st_arena arena;
+    char *before, *large, *after;
+    st_arena_init(&arena, "test");
+    must(ST_ALLOC(&arena, &before, (size_t)60 * MIB));
+    must(ST_ALLOC(&arena, &large, (size_t)80 * MIB));
+    must(ST_ALLOC(&arena, &after, (size_t)1 * MIB));
+    large[(size_t)80 * MIB - 1] = 1;
+    assert_true(after >= large + (size_t)80 * MIB || after + MIB <= large);
+    st_arena_free(&arena);
+}
+
 static void hashes_and_draws_are_fixed(void **state)
 {
     (void)state;
@@ -127,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arenas_rewind_to_a_mark),
+        cmocka_unit_test(large_pieces_get_their_whole_size),
         cmocka_unit_test(hashes_and_draws_are_fixed),
         cmocka_unit_test(shuffles_keep_every_element),
         cmocka_unit_test(every_item_runs_once_and_the_first_failure_wins),
