@@ -2,6 +2,7 @@
 #include "kernels/internal.h"
 
 #include <cblas.h>
+#include <string.h>
 
 static st_status check(const st_product *p)
 {
@@ -28,13 +29,18 @@ static st_status run_on_host(const st_product *p)
         p->y_pitch > INT32_MAX || p->a_pitch > INT32_MAX || p->b_pitch > INT32_MAX)
         return ST_FAIL(ST_ERR_LIMIT, "a product side is above 2^31 - 1, which BLAS cannot count");
 
-    for (int64_t i = 0; i < p->batch; i++)
+    for (int64_t i = 0; i < p->batch; i++) {
+        for (int64_t r = 0; r < p->rows && p->c && p->c != p->y && p->beta != 0.0f; r++)
+            memcpy((float *)p->y + i * p->y_step + r * p->y_pitch,
+                   (const float *)p->c + i * p->y_step + r * p->y_pitch,
+                   (size_t)p->cols * sizeof(float));
         cblas_sgemm(CblasRowMajor, p->a_turn == ST_TURNED ? CblasTrans : CblasNoTrans,
                     p->b_turn == ST_TURNED ? CblasTrans : CblasNoTrans, (int)p->rows,
                     (int)p->cols, (int)p->inner, p->alpha,
                     (const float *)p->a + i * p->a_step, (int)p->a_pitch,
                     (const float *)p->b + i * p->b_step, (int)p->b_pitch, p->beta,
                     (float *)p->y + i * p->y_step, (int)p->y_pitch);
+    }
     return st_ok();
 }
 

@@ -95,6 +95,7 @@ static st_product key_of(const st_product *p)
     key.y = (void *)(uintptr_t)alignment(p->y, p->y_pitch, p->y_step, p->y_dtype);
     key.a = (void *)(uintptr_t)alignment(p->a, p->a_pitch, p->a_step, p->ab_dtype);
     key.b = (void *)(uintptr_t)alignment(p->b, p->b_pitch, p->b_step, p->ab_dtype);
+    key.c = NULL;
     key.alpha = 0.0f;
     key.beta = 0.0f;
     return key;
@@ -145,10 +146,11 @@ extern "C" st_status sti_device_product(sti_device *d, const st_product *p)
     if (p->inner == 0 && p->beta == 0.0f && p->y_pitch == p->cols && p->y_step == p->rows * p->cols)
         return sti_device_fill(d, p->y, 0, (size_t)(p->batch * p->y_step) *
                                                st_dtype_size(p->y_dtype));
+    const void *c = p->c ? p->c : p->y;
     sti_plan *plan;
     ST_TRY(find_plan(d, &plan, p));
     const cublasStatus_t s =
-        cublasLtMatmul(d->lt, plan->op, &p->alpha, p->b, plan->b, p->a, plan->a, &p->beta, p->y,
+        cublasLtMatmul(d->lt, plan->op, &p->alpha, p->b, plan->b, p->a, plan->a, &p->beta, c,
                        plan->y, p->y, plan->y, &plan->algo, d->workspace, d->workspace_bytes,
                        d->stream);
     if (s != CUBLAS_STATUS_SUCCESS)

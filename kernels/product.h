@@ -16,9 +16,10 @@ typedef enum st_turn {
     ST_TURNED,          /* stored as its transpose                       */
 } st_turn;
 
-/* y = alpha * a b + beta * y for `batch` problems, all row-major.
+/* y = alpha * a b + beta * c for `batch` problems, all row-major.
  *
  *   y  (rows,cols)                                       f32, bf16
+ *   c  as y, pitch and step too; NULL means y itself
  *   a  (rows,inner), or (inner,rows) when turned         f32 or bf16, the same as b
  *   b  (inner,cols), or (cols,inner) when turned; the weight of a linear layer is a turned b
  *
@@ -27,7 +28,7 @@ typedef enum st_turn {
  */
 typedef struct st_product {
     void       *y;
-    const void *a, *b;
+    const void *a, *b, *c;
     st_dtype    y_dtype, ab_dtype;
     int64_t     rows, cols, inner, batch;
     int64_t     y_pitch, a_pitch, b_pitch;

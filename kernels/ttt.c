@@ -195,14 +195,23 @@ st_status st_ttt_state_take(st_ttt_state *state, st_slab *slab, const st_ttt_rul
     return st_ok();
 }
 
-st_status st_ttt_state_begin(st_stream *q, st_ttt_state *state, const st_ttt_weights *weights)
+/* Every byte that will be read; the rest is as it was. */
+static st_status begin(st_stream *q, st_ttt_state *state, const st_ttt_weights *weights)
 {
     ST_TRY(check_weights(&weights->w0, &weights->w1, &weights->w2, &state->rule, state->place));
-    /* Defined from the first byte on, so that two equal memories are equal files. */
-    ST_TRY(st_fill_bytes(q, state->data, 0, state->bytes));
+    if (state->momentum)
+        ST_TRY(st_fill_bytes(q, state->momentum, 0,
+                             (size_t)sti_ttt_all(&state->rule) * sizeof(float)));
     state->summed = state->pending = state->updates = 0;
     return state->place == ST_PLACE_DEVICE ? sti_ttt_begin_device(q, state, weights)
                                            : sti_ttt_begin_host(state, weights);
+}
+
+st_status st_ttt_state_begin(st_stream *q, st_ttt_state *state, const st_ttt_weights *weights)
+{
+    /* Defined from the first byte on, so that two equal memories are equal files. */
+    ST_TRY(st_fill_bytes(q, state->data, 0, state->bytes));
+    return begin(q, state, weights);
 }
 
 st_status st_ttt_state_restored(st_stream *q, st_ttt_state *state)
@@ -319,7 +328,7 @@ st_status st_ttt_forward(st_stream *q, st_tensor *out, const st_ttt_rule *rule,
     for (int64_t i = 0; i < borders->count; i++) {
         const int64_t first = borders->border[i], end = borders->border[i + 1];
         const int64_t updates = st_ttt_update_count(end - first, rule->chunk);
-        ST_TRY(st_ttt_state_begin(q, &state, weights));
+        ST_TRY(begin(q, &state, weights));
         if (tape && i == 0)
             ST_TRY(tape_birth(q, tape, &state));
         for (int64_t c = 0; c < updates; c++) {

@@ -1,0 +1,462 @@
+/* ttt_device.cu - the fast-weight operator on the device, forward: cuBLASLt products with fused
+ * steps between them. Right for every shape and every card since sm_80; ttt_hopper.cu takes over
+ * where it can.
+ *
+ * Pointwise kernels give one warp to a token of a head: lanes stride the hidden side, eight bf16
+ * at a time when h allows. Kernels over weights give one warp to a row.
+ */
+#include "kernels/ttt_hopper.cuh"
+
+enum { WARPS = 8 };     /* per block of the warp-per-row kernels */
+
+static unsigned row_blocks(int64_t rows)
+{
+    return (unsigned)((rows + WARPS - 1) / WARPS);
+}
+
+/* --- scratch ------------------------------------------------------------------------------ */
+
+typedef struct run_scratch {
+    bf16 *pair;         /* (H,n,2h) */
+    bf16 *hidden;       /* (H,n,h)  */
+} run_scratch;
+
+static st_status take_run(run_scratch *t, st_slab *slab, const st_ttt_rule *r, int64_t n)
+{
+    ST_TRY(ST_TAKE(slab, &t->pair, r->heads * n * 2 * r->hidden));
+    ST_TRY(ST_TAKE(slab, &t->hidden, r->heads * n * r->hidden));
+    return st_ok();
+}
+
+typedef struct fire_scratch {
+    float    *part;     /* (3H,TTT_UPDATE_RANKS_MAX)  parts of |M|^2                  */
+    float    *scale;    /* (3H)                       1 / (|M| + eps)                 */
+    bf16     *muon;     /* one step's X, A, B, twice; only without a tape             */
+    float    *wide;     /* a layer   X in f32, for the fused body                     */
+    uint32_t *meeting;  /* (3H)      the same                                         */
+} fire_scratch;
+
+static st_status take_fire(fire_scratch *t, st_slab *slab, const st_ttt_rule *r)
+{
+    ST_TRY(ST_TAKE(slab, &t->part, 3 * r->heads * TTT_UPDATE_RANKS_MAX));
+    ST_TRY(ST_TAKE(slab, &t->wide, sti_ttt_all(r)));
+    ST_TRY(ST_TAKE(slab, &t->meeting, 3 * r->heads));
+    ST_TRY(ST_TAKE(slab, &t->scale, 3 * r->heads));
+    ST_TRY(ST_TAKE(slab, &t->muon, 2 * sti_ttt_muon_tape(r) / STI_NS_STEPS));
+    return st_ok();
+}
+
+extern "C" st_status sti_ttt_step_plan_device(st_slab *scratch, const st_ttt_rule *rule,
+                                              int64_t count_max)
+{
+    const size_t mark = scratch->used;
+    run_scratch run;
+    fire_scratch fire;
+    ST_TRY(take_run(&run, scratch, rule, count_max));
+    st_slab_rewind(scratch, mark);
+    ST_TRY(take_fire(&fire, scratch, rule));
+    st_slab_rewind(scratch, mark);
+    return st_ok();
+}
+
+/* --- begin -------------------------------------------------------------------------------- */
+
+/* One row of one matrix: weight, walk, narrow and length from the birth weights. */
+static __global__ void begin_rows(float *weight, float *walk, bf16 *narrow, float *length,
+                                  const float *w0, const float *w2, const float *w1, int64_t heads,
+                                  int64_t h, int64_t d)
+{
+    const int     lane = threadIdx.x % 32;
+    const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32, per_head = 2 * h + d;
+    if (row >= heads * per_head)
+        return;
+    const int64_t f = row / per_head, r = row % per_head;
+    const int64_t cols = r < 2 * h ? d : h;
+    const int64_t from = r < 2 * h ? r * d : 2 * h * d + (r - 2 * h) * h;   /* in the head's set */
+    const float *x = r < h ? w0 + (f * h + r) * d
+                   : r < 2 * h ? w2 + (f * h + r - h) * d : w1 + (f * d + r - 2 * h) * h;
+    const int64_t to = f * 3 * h * d + from;
+    float square = 0.0f;
+    for (int64_t c = lane; c < cols; c += 32) {
+        const float value = x[c];
+        square = fmaf(value, value, square);
+        weight[to + c] = value;
+        narrow[to + c] = __float2bfloat16(value);
+        if (walk)
+            walk[to + c] = value;
+    }
+    square = warp_sum(square);
+    if (lane == 0)
+        length[row] = sqrtf(square);
+}
+
+extern "C" st_status sti_ttt_begin_device(st_stream *q, st_ttt_state *s, const st_ttt_weights *w)
+{
+    const st_ttt_rule *r = &s->rule;
+    begin_rows<<<row_blocks(r->heads * sti_ttt_rows(r)), 32 * WARPS, 0, sti_cuda(q)>>>(
+        s->weight, s->walk, (bf16 *)s->narrow, s->length, (const float *)w->w0.data,
+        (const float *)w->w2.data, (const float *)w->w1.data, r->heads, r->hidden, r->width);
+    return sti_launched("ttt begin_rows");
+}
+
+static __global__ void narrow_all(bf16 *y, const float *x, int64_t count)
+{
+    const int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < count)
+        y[i] = __float2bfloat16(x[i]);
+}
+
+extern "C" st_status sti_ttt_narrow_device(st_stream *q, st_ttt_state *s)
+{
+    const int64_t count = sti_ttt_all(&s->rule);
+    narrow_all<<<(unsigned)((count + 255) / 256), 256, 0, sti_cuda(q)>>>((bf16 *)s->narrow,
+                                                                         s->weight, count);
+    return sti_launched("ttt narrow_all");
+}
+
+/* --- run ---------------------------------------------------------------------------------- */
+
+/* hidden (rows,h) = silu(G) .* U, pair (rows,2h) = G | U. */
+template <int N>
+static __global__ void read_pointwise(bf16 *hidden, const bf16 *pair, int64_t rows, int64_t h)
+{
+    const int     lane = threadIdx.x % 32;
+    const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32;
+    if (row >= rows)
+        return;
+    for (int64_t j = lane * N; j < h; j += 32 * N) {
+        const bf16_pack<N> g = pack_load<N>(pair + row * 2 * h + j);
+        const bf16_pack<N> u = pack_load<N>(pair + row * 2 * h + h + j);
+        bf16_pack<N> y;
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+            const float x = __bfloat162float(g.x[i]);
+            y.x[i] = __float2bfloat16(x * sigmoid(x) * __bfloat162float(u.x[i]));
+        }
+        pack_store<N>(hidden + row * h + j, y);
+    }
+}
+
+typedef struct gates {
+    const float *lr[3];     /* (H,.) each, gate_step apart */
+    int64_t      step;
+} gates;
+
+/* pair: G | U to l0 Dg | l2 Dm; hidden: D to l1 Hd. Row (f,t) has its rates at f * step + t. */
+template <int N>
+static __global__ void teach_pointwise(bf16 *pair, bf16 *hidden, gates gate, int64_t heads,
+                                       int64_t n, int64_t h)
+{
+    const int     lane = threadIdx.x % 32;
+    const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32;
+    if (row >= heads * n)
+        return;
+    const int64_t at = row / n * gate.step + row % n;
+    const float l0 = gate.lr[0][at], l1 = gate.lr[1][at], l2 = gate.lr[2][at];
+    for (int64_t j = lane * N; j < h; j += 32 * N) {
+        bf16_pack<N> g = pack_load<N>(pair + row * 2 * h + j);
+        bf16_pack<N> u = pack_load<N>(pair + row * 2 * h + h + j);
+        bf16_pack<N> d = pack_load<N>(hidden + row * h + j);
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+            const float up = __bfloat162float(u.x[i]), down = __bfloat162float(d.x[i]);
+            float s, slope, bend;
+            silu_slopes(__bfloat162float(g.x[i]), &s, &slope, &bend);
+            g.x[i] = __float2bfloat16(l0 * down * up * slope);
+            u.x[i] = __float2bfloat16(l2 * down * s);
+            d.x[i] = __float2bfloat16(l1 * s * up);
+        }
+        pack_store<N>(pair + row * 2 * h + j, g);
+        pack_store<N>(pair + row * 2 * h + h + j, u);
+        pack_store<N>(hidden + row * h + j, d);
+    }
+}
+
+/* mu_sum[f] = (add ? mu_sum[f] : 0) + sum of mu over the run; one block per head. */
+static __global__ void sum_gates(float *mu_sum, const float *mu, int64_t step, int64_t n, bool add)
+{
+    const int64_t f = blockIdx.x;
+    float sum = 0.0f;
+    for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
+        sum += mu[f * step + i];
+    sum = block_sum(sum);
+    if (threadIdx.x == 0)
+        mu_sum[f] = (add ? mu_sum[f] : 0.0f) + sum;
+}
+
+static st_status read_run(st_stream *q, const st_ttt_state *s, const sti_ttt_view *x,
+                          run_scratch *t)
+{
+    const st_ttt_rule *r = &s->rule;
+    const int64_t h = r->hidden, d = r->width, n = x->count, rows = r->heads * n, set = 3 * h * d;
+    const bf16 *w = (const bf16 *)s->narrow;
+    ST_TRY(ttt_token_product(q, r->heads, t->pair, n * 2 * h, x->q, x->head_step, w, set,
+                             ST_TURNED, n, d, 2 * h, 0.0f));
+    if (h % 8 == 0)
+        read_pointwise<8><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(t->hidden, t->pair,
+                                                                            rows, h);
+    else
+        read_pointwise<1><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(t->hidden, t->pair,
+                                                                            rows, h);
+    ST_TRY(sti_launched("ttt read_pointwise"));
+    return ttt_token_product(q, r->heads, x->out, x->head_step, t->hidden, n * h, w + 2 * h * d,
+                             set, ST_TURNED, n, h, d, 0.0f);
+}
+
+static st_status teach_run(st_stream *q, const st_ttt_state *s, const sti_ttt_view *x,
+                           run_scratch *t)
+{
+    const st_ttt_rule *r = &s->rule;
+    const int64_t h = r->hidden, d = r->width, n = x->count, rows = r->heads * n, set = 3 * h * d;
+    const bf16 *w = (const bf16 *)s->narrow;
+    const float beta = s->summed > 0 ? 1.0f : 0.0f;
+    const gates gate = {{x->lr[0], x->lr[1], x->lr[2]}, x->gate_step};
+    ST_TRY(ttt_token_product(q, r->heads, t->pair, n * 2 * h, x->k, x->head_step, w, set,
+                             ST_TURNED, n, d, 2 * h, 0.0f));
+    ST_TRY(ttt_token_product(q, r->heads, t->hidden, n * h, x->v, x->head_step, w + 2 * h * d, set,
+                             ST_STRAIGHT, n, d, h, 0.0f));
+    if (h % 8 == 0)
+        teach_pointwise<8><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(
+            t->pair, t->hidden, gate, r->heads, n, h);
+    else
+        teach_pointwise<1><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(
+            t->pair, t->hidden, gate, r->heads, n, h);
+    ST_TRY(sti_launched("ttt teach_pointwise"));
+    ST_TRY(ttt_weight_product(q, r->heads, s->gradient, set, t->pair, n * 2 * h, x->k,
+                              x->head_step, 2 * h, n, d, beta));
+    ST_TRY(ttt_weight_product(q, r->heads, s->gradient + 2 * h * d, set, x->v, x->head_step,
+                              t->hidden, n * h, d, n, h, beta));
+    if (!s->momentum)
+        return st_ok();
+    sum_gates<<<(unsigned)r->heads, 1024, 0, sti_cuda(q)>>>(s->mu_sum, x->mu, x->gate_step, n,
+                                                            s->summed > 0);
+    return sti_launched("ttt sum_gates");
+}
+
+extern "C" st_status sti_ttt_run_device(st_stream *q, st_ttt_state *s, const sti_ttt_view *x,
+                                        unsigned work, st_slab *scratch)
+{
+    const size_t mark = scratch->used;
+    run_scratch t;
+    ST_TRY(take_run(&t, scratch, &s->rule, x->count));
+    if (work & STI_TTT_APPLY)
+        ST_TRY(read_run(q, s, x, &t));
+    if (work & STI_TTT_WRITE)
+        ST_TRY(teach_run(q, s, x, &t));
+    st_slab_rewind(scratch, mark);
+    return st_ok();
+}
+
+/* --- append ------------------------------------------------------------------------------- */
+
+typedef struct append_args {
+    bf16        *k_to, *v_to;
+    float       *lr_to, *mu_to;
+    const bf16  *k, *v;
+    gates        gate;
+    const float *mu;
+    int64_t      head_step, heads, width, from;     /* from: first free slot */
+} append_args;
+
+/* One block per token and head. */
+static __global__ void append_tokens(append_args a)
+{
+    const int64_t t = blockIdx.x, f = blockIdx.y, slot = f * ST_TTT_PENDING + a.from + t;
+    for (int64_t c = threadIdx.x; c < a.width; c += blockDim.x) {
+        a.k_to[slot * a.width + c] = a.k[f * a.head_step + t * a.width + c];
+        a.v_to[slot * a.width + c] = a.v[f * a.head_step + t * a.width + c];
+    }
+    if (threadIdx.x < 3)
+        a.lr_to[threadIdx.x * a.heads * ST_TTT_PENDING + slot] =
+            a.gate.lr[threadIdx.x][f * a.gate.step + t];
+    if (threadIdx.x == 3 && a.mu)
+        a.mu_to[slot] = a.mu[f * a.gate.step + t];
+}
+
+extern "C" st_status sti_ttt_append_device(st_stream *q, st_ttt_state *s, const sti_ttt_view *x)
+{
+    const append_args a = {(bf16 *)s->pending_k, (bf16 *)s->pending_v, s->pending_lr,
+                           s->pending_mu, (const bf16 *)x->k, (const bf16 *)x->v,
+                           {{x->lr[0], x->lr[1], x->lr[2]}, x->gate_step}, x->mu, x->head_step,
+                           s->rule.heads, s->rule.width, s->pending};
+    append_tokens<<<dim3((unsigned)x->count, (unsigned)s->rule.heads), 128, 0, sti_cuda(q)>>>(a);
+    return sti_launched("ttt append_tokens");
+}
+
+/* --- fire --------------------------------------------------------------------------------- */
+
+typedef struct momentum_args {
+    float       *gradient, *momentum;       /* momentum NULL: off                  */
+    float       *tape_m, *tape_mean;        /* NULL without a tape                 */
+    const float *mu_sum;
+    float       *part;                      /* (3H,TTT_PARTS) parts of |M|^2       */
+    int64_t      size;                      /* numbers in one matrix               */
+    float        chunk;
+} momentum_args;
+
+/* gradient becomes M; TTT_PARTS blocks per matrix. */
+static __global__ void add_momentum(momentum_args a)
+{
+    const int64_t i = blockIdx.y, from = i * a.size;
+    const float mean = a.momentum ? a.mu_sum[i / 3] / a.chunk : 0.0f;
+    float square = 0.0f;
+    for (int64_t j = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; j < a.size;
+         j += (int64_t)TTT_PARTS * blockDim.x) {
+        float m = a.gradient[from + j];
+        if (a.momentum) {
+            m = fmaf(mean, a.momentum[from + j], m);
+            a.momentum[from + j] = m;
+        }
+        a.gradient[from + j] = m;
+        if (a.tape_m)
+            a.tape_m[from + j] = m;
+        square = fmaf(m, m, square);
+    }
+    square = block_sum(square);
+    if (threadIdx.x == 0)
+        a.part[i * TTT_PARTS + blockIdx.x] = square;
+    if (threadIdx.x == 0 && blockIdx.x == 0 && i % 3 == 0 && a.tape_mean)
+        a.tape_mean[i / 3] = mean;
+}
+
+/* M becomes X_0 = M / (|M| + eps), in f32 and in bf16; and the scale. */
+static __global__ void normalise(bf16 *x, float *scale_out, float *m, const float *part,
+                                 int64_t size)
+{
+    const int64_t i = blockIdx.y;
+    float square = 0.0f;
+    for (int p = 0; p < TTT_PARTS; p++)
+        square += part[i * TTT_PARTS + p];
+    const float scale = 1.0f / (sqrtf(square) + STI_NS_EPS);
+    if (threadIdx.x == 0 && blockIdx.x == 0)
+        scale_out[i] = scale;
+    for (int64_t j = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; j < size;
+         j += (int64_t)gridDim.x * blockDim.x) {
+        const float value = m[i * size + j] * scale;
+        m[i * size + j] = value;
+        x[i * size + j] = __float2bfloat16(value);
+    }
+}
+
+typedef struct renorm_args {
+    float       *weight, *walk;             /* walk NULL: postnorm        */
+    bf16        *narrow;
+    const float *length;
+    const float *step;                      /* NS(M), or M without Muon   */
+    float       *tape_weight, *tape_norm;   /* NULL without a tape        */
+    bf16        *tape_narrow;
+    int64_t      heads, h, d;
+} renorm_args;
+
+/* y = walk or weight, plus step; weight = length * unit(y). */
+static __global__ void renorm_rows(renorm_args a)
+{
+    const int     lane = threadIdx.x % 32;
+    const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32, per_head = 2 * a.h + a.d;
+    if (row >= a.heads * per_head)
+        return;
+    const int64_t f = row / per_head, r = row % per_head, cols = r < 2 * a.h ? a.d : a.h;
+    const int64_t from = f * 3 * a.h * a.d +
+                         (r < 2 * a.h ? r * a.d : 2 * a.h * a.d + (r - 2 * a.h) * a.h);
+    float *base = a.walk ? a.walk : a.weight;
+    float square = 0.0f;
+    for (int64_t c = from + lane; c < from + cols; c += 32) {
+        const float y = base[c] + a.step[c];
+        base[c] = y;                        /* a lane rereads its own c below */
+        square = fmaf(y, y, square);
+    }
+    const float n = sqrtf(warp_sum(square)), scale = a.length[row] / (n + STI_ROW_EPS);
+    for (int64_t c = from + lane; c < from + cols; c += 32) {
+        const float w = base[c] * scale;
+        a.weight[c] = w;
+        a.narrow[c] = __float2bfloat16(w);
+        if (a.tape_weight) {
+            a.tape_weight[c] = w;
+            a.tape_narrow[c] = __float2bfloat16(w);
+        }
+    }
+    if (lane == 0 && a.tape_norm)
+        a.tape_norm[row] = n;
+}
+
+/* x (f32) and step 0's X (bf16) hold X_0; x becomes NS(M).
+ *
+ * X itself stays in f32: rounding it to bf16 would put noise into the directions where M has
+ * nothing, and every step multiplies those by about four. What is rounded is only what the
+ * products read, and B times a rounded X still points where X points. */
+static st_status newton_schulz(st_stream *q, const st_ttt_rule *r, float *x, bf16 *muon, bool taped)
+{
+    const int64_t all = sti_ttt_all(r);
+    for (int k = 0; k < STI_NS_STEPS; k++) {
+        /* With a tape each step has its own place; without one two places take turns. */
+        const ttt_muon_step now = ttt_muon_step_get(muon, r, taped ? k : k % 2);
+        for (int j = 0; j < ttt_group_count(r); j++) {
+            const ttt_group g = ttt_group_get(r, j);
+            ST_TRY(ttt_gram(q, &g, now.a, now.x, now.x));
+            ST_TRY(ttt_square_product(q, &g, now.b, ST_BF16, now.a, now.a, ST_STRAIGHT, now.a,
+                                      ST_STRAIGHT, g.side, g.side, g.side, STI_NS[k][2],
+                                      STI_NS[k][1]));
+            ST_TRY(ttt_mix(q, &g, x, ST_F32, STI_NS[k][0], x, now.b, now.x));
+        }
+        if (k == STI_NS_STEPS - 1)
+            break;
+        narrow_all<<<(unsigned)((all + 255) / 256), 256, 0, sti_cuda(q)>>>(
+            ttt_muon_step_get(muon, r, taped ? k + 1 : (k + 1) % 2).x, x, all);
+        ST_TRY(sti_launched("ttt narrow_all"));
+    }
+    return st_ok();
+}
+
+static st_status fire_plainly(st_stream *q, st_ttt_state *s, const sti_ttt_slot *slot,
+                              const fire_scratch *t)
+{
+    const st_ttt_rule *r = &s->rule;
+    const int64_t size = sti_ttt_matrix(r);
+    const dim3 blocks(TTT_PARTS, (unsigned)(3 * r->heads));
+    const momentum_args m = {s->gradient, s->momentum, slot->momentum, slot->mu_mean, s->mu_sum,
+                             t->part, size, (float)r->chunk};
+    add_momentum<<<blocks, 512, 0, sti_cuda(q)>>>(m);
+    ST_TRY(sti_launched("ttt add_momentum"));
+    if (r->muon != ST_TTT_MUON_OFF) {
+        bf16 *muon = slot->muon ? (bf16 *)slot->muon : t->muon;
+        normalise<<<blocks, 512, 0, sti_cuda(q)>>>(ttt_muon_step_get(muon, r, 0).x,
+                                                   slot->scale ? slot->scale : t->scale,
+                                                   s->gradient, t->part, size);
+        ST_TRY(sti_launched("ttt normalise"));
+        ST_TRY(newton_schulz(q, r, s->gradient, muon, slot->muon != NULL));
+    }
+    const renorm_args a = {s->weight, s->walk, (bf16 *)s->narrow, s->length, s->gradient,
+                           slot->weight, slot->row_norm, (bf16 *)slot->narrow, r->heads,
+                           r->hidden, r->width};
+    renorm_rows<<<row_blocks(r->heads * sti_ttt_rows(r)), 32 * WARPS, 0, sti_cuda(q)>>>(a);
+    return sti_launched("ttt renorm_rows");
+}
+
+static st_status fire_fused(st_stream *q, st_ttt_state *s, const sti_ttt_slot *slot,
+                            const fire_scratch *t)
+{
+    ttt_update u = {};
+    u.gradient = s->gradient, u.momentum = s->momentum, u.mu_sum = s->mu_sum;
+    u.weight = s->weight, u.walk = s->walk, u.narrow = (bf16 *)s->narrow, u.length = s->length;
+    u.tape_momentum = slot->momentum, u.tape_mean = slot->mu_mean, u.tape_scale = slot->scale;
+    u.tape_weight = slot->weight, u.tape_norm = slot->row_norm;
+    u.tape_narrow = (bf16 *)slot->narrow;
+    u.taped = slot->muon != NULL;
+    u.muon = u.taped ? (bf16 *)slot->muon : t->muon;
+    u.wide = t->wide, u.part = t->part, u.meeting = t->meeting;
+    return sti_ttt_hopper_update(q, &s->rule, &u);
+}
+
+extern "C" st_status sti_ttt_fire_device(st_stream *q, st_ttt_state *s, const sti_ttt_slot *slot,
+                                         st_slab *scratch)
+{
+    const size_t mark = scratch->used;
+    fire_scratch t;
+    ST_TRY(take_fire(&t, scratch, &s->rule));
+    if (sti_ttt_hopper_fits(q->device, &s->rule))
+        ST_TRY(fire_fused(q, s, slot, &t));
+    else
+        ST_TRY(fire_plainly(q, s, slot, &t));
+    st_slab_rewind(scratch, mark);
+    return st_ok();
+}

@@ -1,0 +1,180 @@
+/* ttt_device.cuh - what the CUDA bodies of the fast-weight operator share.
+ *
+ * A layer is 3H matrices of h*d numbers, head by head w0 | w2 | w1. When h = d they are one batch;
+ * else W0, W1 and W2 are three batches of H, because W1 lies the other way round.
+ */
+#ifndef ST_KERNELS_TTT_DEVICE_CUH
+#define ST_KERNELS_TTT_DEVICE_CUH
+
+#include "kernels/device.cuh"
+#include "kernels/ttt_internal.h"
+
+/* Matrices of one shape: `first` of a layer, every `stride`-th, `batch` of them. */
+typedef struct ttt_group {
+    int64_t first, stride, batch;
+    int64_t rows, cols, side;       /* side: the shorter one */
+    bool    tall;
+} ttt_group;
+
+static inline int ttt_group_count(const st_ttt_rule *r)
+{
+    return r->hidden == r->width ? 1 : 3;
+}
+
+static inline ttt_group ttt_group_get(const st_ttt_rule *r, int j)
+{
+    ttt_group g;
+    const bool square = r->hidden == r->width;
+    g.first = square ? 0 : j;
+    g.stride = square ? 1 : 3;
+    g.batch = square ? 3 * r->heads : r->heads;
+    g.rows = j == 2 ? r->width : r->hidden;
+    g.cols = j == 2 ? r->hidden : r->width;
+    g.tall = g.rows > g.cols;
+    g.side = g.tall ? g.cols : g.rows;
+    return g;
+}
+
+/* Where Newton-Schulz step k keeps X, A and B of all 3H matrices. */
+typedef struct ttt_muon_step {
+    bf16 *x, *a, *b;
+} ttt_muon_step;
+
+static inline ttt_muon_step ttt_muon_step_get(bf16 *base, const st_ttt_rule *r, int k)
+{
+    const int64_t side = r->hidden < r->width ? r->hidden : r->width;
+    const int64_t x = 3 * r->heads * sti_ttt_matrix(r), square = 3 * r->heads * side * side;
+    ttt_muon_step s;
+    s.x = base + k * (x + 2 * square);
+    s.a = s.x + x;
+    s.b = s.a + square;
+    return s;
+}
+
+/* y = alpha op(a) op(b) + beta c for all matrices of a group. a, b and y are each either a whole
+ * matrix (rows,cols) or a square of the shorter side; op as in st_product. */
+static inline st_status ttt_square_product(st_stream *q, const ttt_group *g, void *y,
+                                           st_dtype y_dtype, const void *c, const bf16 *a,
+                                           st_turn a_turn, const bf16 *b, st_turn b_turn,
+                                           int64_t rows, int64_t inner, int64_t cols, float alpha,
+                                           float beta)
+{
+    const int64_t y_size = rows * cols, a_size = rows * inner, b_size = inner * cols;
+    st_product p = {};
+    p.y = (unsigned char *)y + (size_t)(g->first * y_size) * st_dtype_size(y_dtype);
+    p.c = c ? (const unsigned char *)c + (size_t)(g->first * y_size) * st_dtype_size(y_dtype) : NULL;
+    p.a = a + g->first * a_size;
+    p.b = b + g->first * b_size;
+    p.y_dtype = y_dtype;
+    p.ab_dtype = ST_BF16;
+    p.rows = rows, p.cols = cols, p.inner = inner, p.batch = g->batch;
+    p.y_pitch = cols;
+    p.a_pitch = a_turn == ST_TURNED ? rows : inner;
+    p.b_pitch = b_turn == ST_TURNED ? inner : cols;
+    p.y_step = g->stride * y_size, p.a_step = g->stride * a_size, p.b_step = g->stride * b_size;
+    p.a_turn = a_turn, p.b_turn = b_turn;
+    p.alpha = alpha, p.beta = beta;
+    return st_product_run(q, &p);
+}
+
+/* s = x y^T for wide matrices, x^T y for tall ones: (side,side). */
+static inline st_status ttt_gram(st_stream *q, const ttt_group *g, bf16 *s, const bf16 *x,
+                                 const bf16 *y)
+{
+    return g->tall ? ttt_square_product(q, g, s, ST_BF16, NULL, x, ST_TURNED, y, ST_STRAIGHT,
+                                        g->side, g->rows, g->side, 1.0f, 0.0f)
+                   : ttt_square_product(q, g, s, ST_BF16, NULL, x, ST_STRAIGHT, y, ST_TURNED,
+                                        g->side, g->cols, g->side, 1.0f, 0.0f);
+}
+
+/* y = s x + alpha c for wide matrices, x s + alpha c for tall ones. */
+static inline st_status ttt_mix(st_stream *q, const ttt_group *g, void *y, st_dtype y_dtype,
+                                float alpha, const void *c, const bf16 *s, const bf16 *x)
+{
+    return g->tall ? ttt_square_product(q, g, y, y_dtype, c, x, ST_STRAIGHT, s, ST_STRAIGHT,
+                                        g->rows, g->side, g->cols, 1.0f, alpha)
+                   : ttt_square_product(q, g, y, y_dtype, c, s, ST_STRAIGHT, x, ST_STRAIGHT,
+                                        g->rows, g->side, g->cols, 1.0f, alpha);
+}
+
+/* y (n,cols) = a (n,inner) b, one problem per head; b and y's place are what differs. */
+static inline st_status ttt_token_product(st_stream *q, int64_t heads, void *y, int64_t y_step,
+                                          const void *a, int64_t a_step, const bf16 *b,
+                                          int64_t b_step, st_turn b_turn, int64_t n, int64_t inner,
+                                          int64_t cols, float beta)
+{
+    st_product p = {};
+    p.y = y, p.a = a, p.b = b;
+    p.y_dtype = ST_BF16, p.ab_dtype = ST_BF16;
+    p.rows = n, p.cols = cols, p.inner = inner, p.batch = heads;
+    p.y_pitch = cols, p.a_pitch = inner, p.b_pitch = b_turn == ST_TURNED ? inner : cols;
+    p.y_step = y_step, p.a_step = a_step, p.b_step = b_step;
+    p.b_turn = b_turn;
+    p.alpha = 1.0f, p.beta = beta;
+    return st_product_run(q, &p);
+}
+
+/* y (rows,cols) f32 = a^T b + beta y over n tokens: a (n,rows), b (n,cols). */
+static inline st_status ttt_weight_product(st_stream *q, int64_t heads, float *y, int64_t y_step,
+                                           const void *a, int64_t a_step, const void *b,
+                                           int64_t b_step, int64_t rows, int64_t n, int64_t cols,
+                                           float beta)
+{
+    st_product p = {};
+    p.y = y, p.a = a, p.b = b;
+    p.y_dtype = ST_F32, p.ab_dtype = ST_BF16;
+    p.rows = rows, p.cols = cols, p.inner = n, p.batch = heads;
+    p.y_pitch = cols, p.a_pitch = rows, p.b_pitch = cols;
+    p.y_step = y_step, p.a_step = a_step, p.b_step = b_step;
+    p.a_turn = ST_TURNED;
+    p.alpha = 1.0f, p.beta = beta;
+    return st_product_run(q, &p);
+}
+
+/* --- device arithmetic -------------------------------------------------------------------- */
+
+/* N neighbouring bf16, 16 bytes at a time when N is 8. */
+template <int N> struct bf16_pack {
+    alignas(2 * N) bf16 x[N];
+};
+
+template <int N> static __device__ __forceinline__ bf16_pack<N> pack_load(const bf16 *p)
+{
+    return *reinterpret_cast<const bf16_pack<N> *>(p);
+}
+
+template <int N> static __device__ __forceinline__ void pack_store(bf16 *p, const bf16_pack<N> &v)
+{
+    *reinterpret_cast<bf16_pack<N> *>(p) = v;
+}
+
+static __device__ __forceinline__ float sigmoid(float x)
+{
+    return __fdividef(1.0f, 1.0f + __expf(-x));
+}
+
+/* silu and its first two slopes. */
+static __device__ __forceinline__ void silu_slopes(float x, float *s, float *slope, float *bend)
+{
+    const float gate = sigmoid(x);
+    *s = x * gate;
+    *slope = gate * (1.0f + x * (1.0f - gate));
+    *bend = gate * (1.0f - gate) * (2.0f + x * (1.0f - 2.0f * gate));
+}
+
+/* Sum over a block of at most 1024 threads, the same in every thread. The order is fixed. */
+static __device__ __forceinline__ float block_sum(float x)
+{
+    __shared__ float part[32];
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    x = warp_sum(x);
+    __syncthreads();            /* part may still be read from the sum before */
+    if (lane == 0)
+        part[warp] = x;
+    __syncthreads();
+    return warp_sum(lane < (int)(blockDim.x + 31) / 32 ? part[lane] : 0.0f);
+}
+
+enum { TTT_PARTS = 16 };        /* blocks that share one matrix in a sum over it */
+
+#endif

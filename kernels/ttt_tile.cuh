@@ -1,0 +1,97 @@
+/* ttt_tile.cuh - tiles that the copy engine brings, wgmma multiplies and the copy engine takes away.
+ *
+ * A tile is 128 rows of 64 bf16, 16 KiB, with the 128-byte swizzle: 16-byte unit u of row r lies
+ * at unit u ^ (r % 8). A tile is read in two ways:
+ *
+ *   along K    rows are rows (or columns) of the product, the 64 are its inner side
+ *   across K   the 64 are columns of the product, the tile's rows its inner side; then a tile is
+ *              two boxes of 64 rows, 64 columns each
+ */
+#ifndef ST_KERNELS_TTT_TILE_CUH
+#define ST_KERNELS_TTT_TILE_CUH
+
+#include "kernels/hopper.cuh"
+
+enum {
+    TILE_ROWS = 128,
+    TILE_COLS = 64,
+    TILE_BYTES = TILE_ROWS * TILE_COLS * 2,
+    BOX_BYTES = TILE_BYTES / 2,         /* 64 rows */
+};
+
+/* A map of bf16 numbers (depth,rows,cols), rows `pitch` and planes `step` elements apart, in boxes
+ * of 64 columns and `box_rows` rows. What lies outside reads as zero and is not written. */
+st_status sti_tile_map(CUtensorMap *map, const void *base, int64_t cols, int64_t rows,
+                       int64_t depth, int64_t pitch, int64_t step, int box_rows);
+
+#ifdef STI_HOPPER
+
+/* Ordinary writes of this thread come before later work of the copy engine and wgmma. */
+static __device__ __forceinline__ void fence_async()
+{
+    asm volatile("fence.proxy.async;" ::: "memory");
+}
+
+/* `count` threads of the block meet at hardware barrier `id` (0 is __syncthreads). */
+static __device__ __forceinline__ void meet(int id, int count)
+{
+    asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(count) : "memory");
+}
+
+/* One box at column x, row y, plane z. */
+static __device__ __forceinline__ void copy_in(void *to, const CUtensorMap *map, uint64_t *bar,
+                                               int x, int y, int z)
+{
+    box_load(to, map, bar, x, y, z);
+}
+
+static __device__ __forceinline__ void copy_out(const CUtensorMap *map, const void *from, int x,
+                                                int y, int z)
+{
+    asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%1, {%2, %3, %4}], [%0];" ::
+                     "r"(shared_address(from)), "l"(map), "r"(x), "r"(y), "r"(z) : "memory");
+}
+
+/* Everything this thread copied out is in global memory. */
+static __device__ __forceinline__ void copy_out_wait()
+{
+    asm volatile("cp.async.bulk.commit_group;\ncp.async.bulk.wait_group 0;" ::: "memory");
+}
+
+/* An operand's first 16 of K, and the way from one 16 to the next. */
+static __device__ __forceinline__ uint64_t operand(const void *tile, bool across)
+{
+    return across ? tile_turned(tile, BOX_BYTES) : tile_rows(tile);
+}
+
+static __device__ __forceinline__ uint64_t operand_step(bool across)
+{
+    return across ? 2048 >> 4 : 32 >> 4;
+}
+
+#define ACC8(i)                                                                                   \
+    "+f"(d[8 * i]), "+f"(d[8 * i + 1]), "+f"(d[8 * i + 2]), "+f"(d[8 * i + 3]), "+f"(d[8 * i + 4]), \
+        "+f"(d[8 * i + 5]), "+f"(d[8 * i + 6]), "+f"(d[8 * i + 7])
+
+/* d (64,128) += a (64,16) b (16,128); d is overwritten when `add` is 0. Thread t of the warpgroup
+ * holds in d[4j..4j+3] columns 8j + 2 (t % 4), +1 of rows 16 (t / 32) + t % 32 / 4 and 8 below. */
+template <int A_ACROSS, int B_ACROSS>
+static __device__ __forceinline__ void wgmma_64x128(float (&d)[64], uint64_t a, uint64_t b, int add)
+{
+    asm volatile("{\n"
+                 ".reg .pred p;\n"
+                 "setp.ne.b32 p, %66, 0;\n"
+                 "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 "
+                 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
+                 "%64, %65, p, 1, 1, %67, %68;\n"
+                 "}"
+                 : ACC8(0), ACC8(1), ACC8(2), ACC8(3), ACC8(4), ACC8(5), ACC8(6), ACC8(7)
+                 : "l"(a), "l"(b), "r"(add), "n"(A_ACROSS), "n"(B_ACROSS));
+}
+
+#endif /* STI_HOPPER */
+
+#endif

@@ -1,0 +1,368 @@
+/* The fast-weight operator on the device against the host body, which test_ttt.c holds to the
+ * definition: forward, backward, streams; and the device against itself, bit by bit.
+ *
+ * Bounds are the spec's (section 13): outputs off by 1e-2 of the norm without Muon, and with it by
+ * the 3e-2 that the weights themselves are allowed (random gradients are worse conditioned than
+ * real ones); gradients at cosine above 0.99 and norms within 3 %.
+ */
+#include "twins/twin.h"
+#include "unit/ttt_case.h"
+
+#include "model/safetensors.h"
+
+typedef struct both {
+    twin *w[3], *q, *k, *v, *lr, *mu, *out, *out_grad;
+    twin *g[8];                         /* w0 w1 w2 q k v lr mu */
+} both;
+
+static const char *const names[] = {"w0", "w1", "w2", "q", "k", "v", "lr", "mu"};
+
+static void send_case(twin_fixture *f, const ttt_case *t, both *b)
+{
+    const int64_t H = t->rule.heads, h = t->rule.hidden, d = t->rule.width, L = t->count;
+    float *const *x = t->narrow;
+    b->w[0] = twin_values(f, ST_F32, x[0], SHAPE(H, h, d));
+    b->w[1] = twin_values(f, ST_F32, x[1], SHAPE(H, d, h));
+    b->w[2] = twin_values(f, ST_F32, x[2], SHAPE(H, h, d));
+    b->q = twin_values(f, ST_BF16, x[3], SHAPE(H, L, d));
+    b->k = twin_values(f, ST_BF16, x[4], SHAPE(H, L, d));
+    b->v = twin_values(f, ST_BF16, x[5], SHAPE(H, L, d));
+    b->lr = twin_values(f, ST_F32, x[6], SHAPE(3, H, L));
+    b->mu = twin_values(f, ST_F32, x[7], SHAPE(H, L));
+    b->out_grad = twin_values(f, ST_BF16, x[8], SHAPE(H, L, d));
+    b->out = twin_canaried(f, ST_BF16, SHAPE(H, L, d));
+    for (int i = 0; i < 3; i++) {
+        float *zero = calloc((size_t)t->size[i] + 1, sizeof *zero);
+        assert_non_null(zero);
+        b->g[i] = twin_values(f, ST_F32, zero, 3, b->w[i]->host.shape);
+        free(zero);
+        b->g[3 + i] = twin_canaried(f, ST_BF16, SHAPE(H, L, d));
+    }
+    b->g[6] = twin_canaried(f, ST_F32, SHAPE(3, H, L));
+    b->g[7] = twin_canaried(f, ST_F32, SHAPE(H, L));
+}
+
+#define IN(t, place) ((place) == ST_PLACE_HOST ? (t)->host : (t)->device)
+
+/* Forward with a tape, then backward, in one place. */
+static void run_place(st_stream *q, st_place place, const st_ttt_rule *rule, both *b,
+                      const st_ttt_borders *borders)
+{
+    const int64_t L = b->q->host.shape[1];
+    const st_ttt_weights w = {IN(b->w[0], place), IN(b->w[1], place), IN(b->w[2], place)};
+    const st_ttt_tokens x = {IN(b->q, place), IN(b->k, place), IN(b->v, place), IN(b->lr, place),
+                             IN(b->mu, place)};
+    st_ttt_grads g = {IN(b->g[0], place), IN(b->g[1], place), IN(b->g[2], place),
+                      IN(b->g[3], place), IN(b->g[4], place), IN(b->g[5], place),
+                      IN(b->g[6], place), IN(b->g[7], place)};
+    st_tensor out = IN(b->out, place), out_grad = IN(b->out_grad, place);
+    st_slab scratch, tape_slab;
+    st_ttt_tape tape;
+    st_slab_plan(&scratch, "scratch", place);
+    must(st_ttt_forward_plan(&scratch, rule, L));
+    must(st_ttt_backward_plan(&scratch, rule, L));
+    must(st_slab_create(q, &scratch));
+    st_slab_plan(&tape_slab, "tape", place);
+    must(st_ttt_tape_take(&tape, &tape_slab, rule, borders));
+    must(st_slab_create(q, &tape_slab));
+    must(st_ttt_tape_take(&tape, &tape_slab, rule, borders));
+    must(st_ttt_forward(q, &out, rule, &w, &x, borders, &tape, &scratch));
+    must(st_ttt_backward(q, &g, &out_grad, rule, &w, &x, borders, &tape, &scratch));
+    must(st_stream_wait(q));
+    st_slab_free(q, &tape_slab);
+    st_slab_free(q, &scratch);
+}
+
+static int failures;        /* all comparisons of a test are shown before it fails */
+
+/* Cosine and norm ratio of a gradient, device to host. */
+static void compare_grad(twin_fixture *f, const twin *t, double *cosine, double *ratio)
+{
+    float *got = twin_device_values(f, t);
+    const float *expected = t->host.data;
+    double dot = 0.0, got2 = 0.0, expected2 = 0.0;
+    for (int64_t i = 0; i < st_tensor_count(&t->host); i++) {
+        dot += (double)got[i] * expected[i];
+        got2 += (double)got[i] * got[i];
+        expected2 += (double)expected[i] * expected[i];
+    }
+    free(got);
+    const bool both_zero = expected2 == 0.0 && got2 == 0.0;
+    *cosine = both_zero ? 1.0 : dot / sqrt(got2 * expected2);
+    *ratio = both_zero ? 1.0 : sqrt(got2 / expected2);
+}
+
+static double compare_out(twin_fixture *f, const twin *out)
+{
+    float *got = twin_device_values(f, out);
+    const float *expected = out->host.data;
+    double gap2 = 0.0, norm2 = 0.0;
+    for (int64_t i = 0; i < st_tensor_count(&out->host); i++) {
+        gap2 += ((double)got[i] - expected[i]) * ((double)got[i] - expected[i]);
+        norm2 += (double)expected[i] * expected[i];
+    }
+    free(got);
+    return sqrt(gap2 / norm2);
+}
+
+/* One line a case: what the output is off by, and each gradient that is not within bounds. */
+static void check_both(twin_fixture *f, const both *b, const st_ttt_rule *rule, const char *label)
+{
+    const double gap = compare_out(f, b->out);
+    double cosine_worst = 1.0, ratio_worst = 1.0;
+    bool good = gap <= (rule->muon == ST_TTT_MUON_OFF ? 1e-2 : 3e-2);
+    char wrong[256] = "";
+    twin_check_canaries(f, b->out, "out");
+    for (int i = 0; i < (rule->momentum == ST_TTT_MOMENTUM ? 8 : 7); i++) {
+        double cosine, ratio;
+        compare_grad(f, b->g[i], &cosine, &ratio);
+        twin_check_canaries(f, b->g[i], names[i]);
+        /* With Muon, M and its gradient are orthogonal but for eps, so the gate's gradient, their
+         * product one chunk apart, is what is left when nearly all cancels. */
+        const bool cancels = i == 7 && rule->muon != ST_TTT_MUON_OFF;
+        if (!(cosine > 0.99 && fabs(ratio - 1.0) < (cancels ? 0.3 : 0.03))) {
+            const size_t used = strlen(wrong);
+            snprintf(wrong + used, sizeof wrong - used, " %s(%.4f %.4f)", names[i], cosine, ratio);
+            good = false;
+        }
+        cosine_worst = fmin(cosine, cosine_worst);
+        if (fabs(ratio - 1.0) > fabs(ratio_worst - 1.0))
+            ratio_worst = ratio;
+    }
+    printf("    %s %s: out off by %.2g, worst gradient cosine %.5f norm %.4f%s\n",
+           good ? "ok   " : "WRONG", label, gap, cosine_worst, ratio_worst, wrong);
+    failures += !good;
+}
+
+/* Small odd sizes go through the plain path, the last ones through the fused one. */
+static void twins_agree(void **state)
+{
+    static const struct {
+        int64_t heads, width, hidden, chunk, count;
+    } sizes[] = {{2, 24, 32, 40, 100}, {1, 32, 24, 64, 129}, {3, 64, 64, 100, 320},
+                 {2, 128, 128, 200, 601}, {2, 256, 256, 520, 1100}, {1, 512, 512, 1031, 3000}};
+    twin_fixture *f = *state;
+    failures = 0;
+    for (size_t i = 0; i < COUNT(sizes) * 4; i++) {
+        const size_t s = i / 4;
+        const st_ttt_rule rule = {sizes[s].heads, sizes[s].width, sizes[s].hidden, sizes[s].chunk,
+                                  i & 1 ? ST_TTT_POSTNORM : ST_TTT_PRENORM,
+                                  i & 2 ? ST_TTT_MUON_OFF : ST_TTT_MUON,
+                                  (i ^ i / 2) & 1 ? ST_TTT_MOMENTUM_OFF : ST_TTT_MOMENTUM};
+        const int64_t border[] = {0, sizes[s].count};
+        const st_ttt_borders borders = {border, 1};
+        char label[96];
+        snprintf(label, sizeof label, "H %d d %d h %d C %d L %d %s%s%s", (int)rule.heads,
+                 (int)rule.width, (int)rule.hidden, (int)rule.chunk, (int)sizes[s].count,
+                 rule.norm == ST_TTT_PRENORM ? "pre" : "post",
+                 rule.muon == ST_TTT_MUON ? " muon" : "",
+                 rule.momentum == ST_TTT_MOMENTUM ? " momentum" : "");
+        ttt_case t;
+        both b;
+        case_open(&t, &rule, sizes[s].count);
+        case_fill(&t, 11, true);
+        send_case(f, &t, &b);
+        run_place(f->host, ST_PLACE_HOST, &rule, &b, &borders);
+        run_place(f->device, ST_PLACE_DEVICE, &rule, &b, &borders);
+        check_both(f, &b, &rule, label);
+        twin_clear(f);
+        case_close(&t);
+    }
+    assert_int_equal(failures, 0);
+}
+
+/* Three sequences, one without tokens, one without updates. */
+static void borders_separate_sequences(void **state)
+{
+    const st_ttt_rule rule = {2, 128, 128, 200, ST_TTT_PRENORM, ST_TTT_MUON, ST_TTT_MOMENTUM};
+    const int64_t border[] = {0, 0, 450, 580, 1000};
+    const st_ttt_borders borders = {border, 4};
+    twin_fixture *f = *state;
+    ttt_case t;
+    both b;
+    case_open(&t, &rule, 1000);
+    case_fill(&t, 12, true);
+    send_case(f, &t, &b);
+    run_place(f->host, ST_PLACE_HOST, &rule, &b, &borders);
+    run_place(f->device, ST_PLACE_DEVICE, &rule, &b, &borders);
+    check_both(f, &b, &rule, "packed");
+    twin_clear(f);
+    case_close(&t);
+}
+
+/* The same bits twice, forward and backward. */
+static void runs_repeat_bit_by_bit(void **state)
+{
+    const st_ttt_rule rule = {2, 512, 512, 700, ST_TTT_PRENORM, ST_TTT_MUON, ST_TTT_MOMENTUM};
+    const int64_t border[] = {0, 2000};
+    const st_ttt_borders borders = {border, 1};
+    twin_fixture *f = *state;
+    ttt_case t;
+    case_open(&t, &rule, 2000);
+    case_fill(&t, 13, true);
+    both b[2];
+    for (int i = 0; i < 2; i++) {
+        send_case(f, &t, &b[i]);
+        run_place(f->device, ST_PLACE_DEVICE, &rule, &b[i], &borders);
+    }
+    for (int i = 0; i < 9; i++) {
+        const twin *one = i < 8 ? b[0].g[i] : b[0].out, *two = i < 8 ? b[1].g[i] : b[1].out;
+        float *x = twin_device_values(f, one), *y = twin_device_values(f, two);
+        assert_memory_equal(x, y, (size_t)st_tensor_count(&one->host) * sizeof *x);
+        free(x);
+        free(y);
+    }
+    twin_clear(f);
+    case_close(&t);
+}
+
+/* --- streams -------------------------------------------------------------------------------- */
+
+static void stream_is_one_call(void **state)
+{
+    static const int64_t cuts[] = {330, 7, 64, 1, 1, 100};
+    const int64_t count = 1400;
+    const st_ttt_rule rule = {2, 256, 256, 520, ST_TTT_PRENORM, ST_TTT_MUON, ST_TTT_MOMENTUM};
+    twin_fixture *f = *state;
+    ttt_case t;
+    both b;
+    case_open(&t, &rule, count);
+    case_fill(&t, 14, true);
+    send_case(f, &t, &b);
+    const int64_t border[] = {0, count};
+    const st_ttt_borders borders = {border, 1};
+    run_place(f->host, ST_PLACE_HOST, &rule, &b, &borders);
+
+    st_slab slab, scratch;
+    st_ttt_state s;
+    const st_ttt_weights w = {b.w[0]->device, b.w[1]->device, b.w[2]->device};
+    st_slab_plan(&slab, "state", ST_PLACE_DEVICE);
+    must(st_ttt_state_take(&s, &slab, &rule));
+    must(st_slab_create(f->device, &slab));
+    must(st_ttt_state_take(&s, &slab, &rule));
+    st_slab_plan(&scratch, "scratch", ST_PLACE_DEVICE);
+    must(st_ttt_read_plan(&scratch, &rule, count));
+    must(st_slab_create(f->device, &scratch));
+    must(st_ttt_state_begin(f->device, &s, &w));
+    double gap2 = 0.0, norm2 = 0.0;
+    for (int64_t from = 0, step = 0; from < count; step++) {
+        const int64_t cut = cuts[step % (int64_t)COUNT(cuts)];
+        const int64_t n = cut < count - from ? cut : count - from;
+        twin *part[5];
+        for (int a = 3; a < 8; a++) {
+            const int64_t width = a < 6 ? 256 : 1, rows = a == 6 ? 6 : 2;
+            float *values = malloc((size_t)(rows * n * width) * sizeof *values);
+            assert_non_null(values);
+            for (int64_t r = 0; r < rows; r++)
+                memcpy(values + r * n * width, t.narrow[a] + (r * count + from) * width,
+                       (size_t)(n * width) * sizeof *values);
+            part[a - 3] = a < 6   ? twin_values(f, ST_BF16, values, SHAPE(2, n, 256))
+                          : a < 7 ? twin_values(f, ST_F32, values, SHAPE(3, 2, n))
+                                  : twin_values(f, ST_F32, values, SHAPE(2, n));
+            free(values);
+        }
+        twin *out = twin_canaried(f, ST_BF16, SHAPE(2, n, 256));
+        const st_ttt_tokens x = {part[0]->device, part[1]->device, part[2]->device,
+                                 part[3]->device, part[4]->device};
+        must(st_ttt_read(f->device, &out->device, &s, &x, &scratch));
+        float *got = twin_device_values(f, out);
+        const float *expected = b.out->host.data;
+        for (int64_t i = 0; i < 2 * n * 256; i++) {
+            const int64_t head = i / (n * 256), at = (head * count + from) * 256 + i % (n * 256);
+            gap2 += ((double)got[i] - expected[at]) * ((double)got[i] - expected[at]);
+            norm2 += (double)expected[at] * expected[at];
+        }
+        free(got);
+        twin_check_canaries(f, out, "streamed out");
+        from += n;
+        assert_int_equal(s.updates, st_ttt_update_count(from, rule.chunk));
+        if (f->made_count > TWIN_MAX - 8)
+            fail_msg("too many pieces");
+    }
+    printf("    streamed: out off by %.2g\n", sqrt(gap2 / norm2));
+    assert_true(sqrt(gap2 / norm2) <= 2e-2);
+    st_slab_free(f->device, &slab);
+    st_slab_free(f->device, &scratch);
+    twin_clear(f);
+    case_close(&t);
+}
+
+/* --- stored vectors ------------------------------------------------------------------------- */
+
+static const float *stored(const st_safetensors *file, const char *prefix, const char *name)
+{
+    char full[48];
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    const st_tensor *x = st_safetensors_find(file, full);
+    return x ? x->data : NULL;
+}
+
+/* Copy what the file has under `prefix` into the nine arrays of a case's layout. */
+static void copy_stored(float *const to[CASE_ARRAYS], const ttt_case *t, const st_safetensors *file,
+                        const char *prefix)
+{
+    static const char *const plain[] = {"w0", "w1", "w2", "q", "k", "v"};
+    static const char *const rates[] = {"lr0", "lr1", "lr2"};
+    const int64_t gates = t->rule.heads * t->count;
+    for (int i = 0; i < 6; i++)
+        memcpy(to[i], stored(file, prefix, plain[i]), (size_t)t->size[i] * sizeof(float));
+    for (int j = 0; j < 3; j++)
+        memcpy(to[6] + j * gates, stored(file, prefix, rates[j]), (size_t)gates * sizeof(float));
+    const float *mu = stored(file, prefix, "momentum");
+    if (mu)
+        memcpy(to[7], mu, (size_t)gates * sizeof(float));
+}
+
+static void stored_vectors_agree(void **state)
+{
+    twin_fixture *f = *state;
+    failures = 0;
+    for (int i = 0; i < 8; i++) {
+        char name[64], path[512];
+        snprintf(name, sizeof name, "goldens/ops/ttt_%s_muon%d_mom%d.safetensors",
+                 i & 4 ? "pre" : "post", i >> 1 & 1, i & 1);
+        if (!shared_path(path, sizeof path, name))
+            skip();
+        st_safetensors *file;
+        must(st_safetensors_open(&file, path));
+        const st_tensor *w0 = st_safetensors_find(file, "in.w0");
+        const st_tensor *q = st_safetensors_find(file, "in.q");
+        assert_true(w0 && q);
+        const st_ttt_rule rule = {q->shape[0], q->shape[2], w0->shape[1],
+                                  atoi(st_safetensors_metadata(file, "chunk")),
+                                  i & 4 ? ST_TTT_PRENORM : ST_TTT_POSTNORM,
+                                  i & 2 ? ST_TTT_MUON : ST_TTT_MUON_OFF,
+                                  i & 1 ? ST_TTT_MOMENTUM : ST_TTT_MOMENTUM_OFF};
+        ttt_case t;
+        both b;
+        const int64_t border[] = {0, q->shape[1]};
+        const st_ttt_borders borders = {border, 1};
+        case_open(&t, &rule, q->shape[1]);
+        copy_stored(t.narrow, &t, file, "in.");
+        memcpy(t.narrow[8], stored(file, "", "grad_out"), (size_t)t.size[8] * sizeof(float));
+        send_case(f, &t, &b);
+        run_place(f->device, ST_PLACE_DEVICE, &rule, &b, &borders);
+
+        /* The host side of each twin becomes what is stored. */
+        float *expected[CASE_ARRAYS];
+        for (int a = 0; a < 8; a++)
+            expected[a] = b.g[a]->host.data;
+        copy_stored(expected, &t, file, "grad.");
+        memcpy(b.out->host.data, stored(file, "", "out"), (size_t)t.size[8] * sizeof(float));
+        check_both(f, &b, &rule, strrchr(path, '/') + 1);
+        twin_clear(f);
+        case_close(&t);
+        st_safetensors_close(file);
+    }
+    assert_int_equal(failures, 0);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(stored_vectors_agree),
+    cmocka_unit_test(twins_agree),
+    cmocka_unit_test(borders_separate_sequences),
+    cmocka_unit_test(runs_repeat_bit_by_bit),
+    cmocka_unit_test(stream_is_one_call),
+};
+
+TWIN_MAIN(tests)
