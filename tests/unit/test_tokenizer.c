@@ -10,7 +10,7 @@
 /* --- a small vocabulary ------------------------------------------------------------------------- */
 
 static const char *const toy_merges[] = {
-    "a b", "b c", "ab c", "c c", "cc c", "\xC4\xA0 a", "\xC4\xA0""a b", "a a", "aa aa", "cc cc",
+    "a b", "b c", "ab c", "c c", "cc c", "\304\240 a", "\304\240a b", "a a", "aa aa", "cc cc",
 };
 
 /* 256 bytes in the order of their values, then the results of the merges, then two added tokens. */
