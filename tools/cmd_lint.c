@@ -54,7 +54,7 @@ static st_status write_outputs(work *w, const st_args *args)
     st_text text;
     st_text_init(&text);
     if (st_args_json(args))
-        st_lint_print_json(&text, &w->report);
+        st_lint_print_json(&text, &w->report, &w->scenes);
     else
         st_lint_print(&text, &w->report, &w->scenes);
     st_status s = st_text_check(&text);
@@ -127,7 +127,7 @@ const st_command cmd_lint = {
     .common = ST_COMMON_JOBS | ST_COMMON_JSON,
     .output = "Lines about rows and metadata, then a table of question types. With --json one object:\n"
               "{\"types\": {TYPE: {\"rows\", \"agree\", \"disagree\", \"unanswerable\"}}, \"boxes\": {...},\n"
-              "\"notes\": {...}, \"blind\": {...}}",
+              "\"notes\": {...}, \"blind\": {...}, \"metadata\": [...]}",
     .exits = "0 done   1 --strict and something disagrees   2 wrong command line\n"
              "3 an input failed; each is named on stderr, and the rest was looked at",
     .examples = "spatial lint rows.jsonl --metadata scannet_meta_info.json arkit_meta_info.json\n"

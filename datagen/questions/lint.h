@@ -115,8 +115,9 @@ const char *st_lint_note_name(st_lint_note note);           /* "near_tie", ... *
  * and a table of types. */
 void st_lint_print(st_text *out, const st_lint_report *report, const st_scene_list *scenes);
 
-/* One object: {"types": {TYPE: {rows, agree, disagree, unanswerable}}, "boxes": {...}, ...}. */
-void st_lint_print_json(st_text *out, const st_lint_report *report);
+/* One object: {"types": {TYPE: {rows, agree, disagree, unanswerable}}, "boxes": {...}, "notes":
+ * {...}, "blind": {...}, "metadata": [{scene, rule, code, message}]}. */
+void st_lint_print_json(st_text *out, const st_lint_report *report, const st_scene_list *scenes);
 
 /* JSONL, a line per row: id, question_type, verdict, answer, value, raw_value, notes, reason. */
 void st_lint_print_answers(st_text *out, const st_lint_report *report);

@@ -140,7 +140,24 @@ static void write_blind(st_json_writer *w, const st_lint_report *report)
     st_json_write_end(w);
 }
 
-void st_lint_print_json(st_text *out, const st_lint_report *report)
+static void write_warnings(st_json_writer *w, const st_scene_list *scenes)
+{
+    st_json_write_key(w, "metadata");
+    st_json_write_array(w);
+    for (size_t i = 0; i < scenes->count; i++)
+        for (size_t k = 0; k < scenes->scenes[i].warning_count; k++) {
+            const st_warning *warning = &scenes->scenes[i].warnings[k];
+            st_json_write_object(w);
+            st_json_put_text(w, "scene", scenes->scenes[i].scene_id);
+            st_json_put_text(w, "rule", warning->rule);
+            st_json_put_text(w, "code", warning->code);
+            st_json_put_text(w, "message", warning->message);
+            st_json_write_end(w);
+        }
+    st_json_write_end(w);
+}
+
+void st_lint_print_json(st_text *out, const st_lint_report *report, const st_scene_list *scenes)
 {
     const st_lint_boxes *b = &report->boxes;
     st_json_writer       w;
@@ -164,6 +181,7 @@ void st_lint_print_json(st_text *out, const st_lint_report *report)
         put_size(&w, st_lint_note_name((st_lint_note)(1 << k)), report->notes[k]);
     st_json_write_end(&w);
     write_blind(&w, report);
+    write_warnings(&w, scenes);
     st_json_write_end(&w);
     st_text_add(out, "\n");
 }

@@ -1,6 +1,7 @@
 /* scene_read.c - the one way in for scenes, whatever form they come in, and what all forms share. */
 #include "datagen/scene/internal.h"
 
+#include "kernels/base/files.h"
 #include "kernels/base/limits.h"
 #include "kernels/base/log.h"
 
@@ -201,29 +202,46 @@ static st_status read_document(st_scene_list *list, st_failure_list *failures, s
                : read_metadata(list, failures, arena, path, root);
 }
 
-/* Settle what parsing gave: a document, or the reason why there is none. */
-static st_status read_parsed(st_scene_list *list, st_failure_list *failures, st_arena *arena,
-                             const char *path, st_json_doc *doc, st_status parsed)
+/* A key that is there twice, be it a scene or something in one, spoils no other scene: it is told,
+ * and what was written last is read. */
+static st_status parse_all(st_json_doc **doc, st_failure_list *failures, st_arena *arena,
+                           st_str bytes, const char *path)
 {
-    if (parsed.code != ST_OK)
-        return add_failure(failures, arena, NULL, path, parsed);
-    const st_status s = read_document(list, failures, arena, path, st_json_root(doc));
-    st_json_free(doc);
-    return s;
+    st_status s = st_json_parse(doc, bytes);
+    if (s.code == ST_OK)
+        return s;
+    const bool twice = strstr(s.text, "duplicate object key") != NULL;
+    ST_TRY(add_failure(failures, arena, NULL, path,
+                       st_within(twice ? ST_FAIL(ST_ERR_DATA, "%.160s: the last one is read",
+                                                 s.text) : s, "%s", path)));
+    return twice ? st_json_parse_keep_last(doc, bytes) : st_ok();
 }
 
 st_status st_scene_parse(st_scene_list *list, st_failure_list *failures, st_arena *arena,
                          st_str bytes, const char *path)
 {
-    st_json_doc    *doc = NULL;
-    const st_status s = st_within(st_json_parse(&doc, bytes), "%s", path);
-    return read_parsed(list, failures, arena, path, doc, s);
+    st_json_doc *doc = NULL;
+    ST_TRY(parse_all(&doc, failures, arena, bytes, path));
+    if (!doc)
+        return st_ok();
+    const st_status s = read_document(list, failures, arena, path, st_json_root(doc));
+    st_json_free(doc);
+    return s;
 }
 
 st_status st_scene_read(st_scene_list *list, st_failure_list *failures, st_arena *arena,
                         const char *path)
 {
-    st_json_doc    *doc = NULL;
-    const st_status s = st_json_load(&doc, path);
-    return read_parsed(list, failures, arena, path, doc, s);
+    st_map    map;
+    st_status s = st_map_open(&map, path);
+    if (s.code != ST_OK)
+        return add_failure(failures, arena, NULL, path, s);
+    if (map.size > ST_TEXT_FILE_BYTES_MAX)
+        s = add_failure(failures, arena, NULL, path,
+                        ST_FAIL(ST_ERR_LIMIT, "%s: expected at most %zu bytes, found %zu", path,
+                                ST_TEXT_FILE_BYTES_MAX, map.size));
+    else
+        s = st_scene_parse(list, failures, arena, (st_str){(const char *)map.data, map.size}, path);
+    st_map_close(&map);
+    return s;
 }

@@ -20,7 +20,7 @@ static const char *const kind_words[] = {
     [ST_JSON_ARRAY] = "an array", [ST_JSON_OBJECT] = "an object",
 };
 
-st_status st_json_parse(st_json_doc **doc, st_str text)
+static st_status parse(st_json_doc **doc, st_str text, size_t flags)
 {
     if (text.size >= 3 && memcmp(text.data, "\xEF\xBB\xBF", 3) == 0)
         text.data += 3, text.size -= 3;
@@ -28,8 +28,7 @@ st_status st_json_parse(st_json_doc **doc, st_str text)
         return ST_FAIL(ST_ERR_FORMAT, "expected JSON, found an empty text");
 
     json_error_t error;
-    json_t *root = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
-                              &error);
+    json_t *root = json_loadb(text.data, text.size, flags | JSON_DECODE_ANY, &error);
     if (!root)
         return ST_FAIL(json_error_code(&error) == json_error_out_of_memory ? ST_ERR_MEMORY
                        : json_error_code(&error) == json_error_stack_overflow ? ST_ERR_LIMIT
@@ -43,6 +42,16 @@ st_status st_json_parse(st_json_doc **doc, st_str text)
     made->root = root;
     *doc = made;
     return st_ok();
+}
+
+st_status st_json_parse(st_json_doc **doc, st_str text)
+{
+    return parse(doc, text, JSON_REJECT_DUPLICATES);
+}
+
+st_status st_json_parse_keep_last(st_json_doc **doc, st_str text)
+{
+    return parse(doc, text, 0);
 }
 
 st_status st_json_load(st_json_doc **doc, const char *path)

@@ -42,6 +42,10 @@ typedef enum st_json_kind {
  */
 ST_CHECKED st_status st_json_parse(st_json_doc **doc, st_str text);
 
+/* The same for a file that gives a key twice: the last one stands. For readers that have told of
+ * it already and can use the rest. */
+ST_CHECKED st_status st_json_parse_keep_last(st_json_doc **doc, st_str text);
+
 /* Read and parse a file; failures name the path. */
 ST_CHECKED st_status st_json_load(st_json_doc **doc, const char *path);
 

@@ -213,7 +213,7 @@ static void printing_has_the_promised_form(void **state)
     st_text  out;
     st_text_init(&out);
     lint(f, ROOM, COUNT_ROW(1, "chair", "3") FAR_ROW(2, "bed", "sofa", "2.5"));
-    st_lint_print_json(&out, &f->report);
+    st_lint_print_json(&out, &f->report, &f->scenes);
     assert_non_null(strstr(out.data,
         "{\"types\":{\"object_counting\":{\"rows\":1,\"agree\":0,\"disagree\":1,"
         "\"unanswerable\":0},\"object_abs_distance\":{\"rows\":1,"));
