@@ -74,6 +74,8 @@ st_status sti_fit_spread(sti_spread *spread, const double (*p)[3], size_t n)
     for (int i = 0; i < 9; i++)
         c[i] /= trace;
     const lapack_int info = LAPACKE_dsyev(LAPACK_ROW_MAJOR, 'V', 'U', 3, c, 3, variance);
+    if (info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR)
+        return ST_FAIL(ST_ERR_MEMORY, "no memory for the principal axes of %zu points", n);
     if (info != 0)
         return ST_FAIL(ST_ERR_NUMERIC, "no principal axes of %zu points (dsyev says %d)", n,
                        (int)info);

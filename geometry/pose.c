@@ -43,6 +43,8 @@ st_status st_rotation_project(double rotation[3][3], const double matrix[3][3])
     }
     const lapack_int info = LAPACKE_dgesvd(LAPACK_ROW_MAJOR, 'A', 'A', 3, 3, m, 3, scale, u, 3, vt,
                                            3, spare);
+    if (info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR)
+        return ST_FAIL(ST_ERR_MEMORY, "no memory for the singular values of a rotation");
     if (info != 0)
         return ST_FAIL(ST_ERR_NUMERIC, "no singular values of a rotation (dgesvd says %d)",
                        (int)info);

@@ -16,7 +16,8 @@ void st_rotation_from_axis_angle(double rotation[3][3], const double turn_rad[3]
 /* The rotation nearest to a 3x3 matrix: M = U S V^T gives U diag(1,1,det(U V^T)) V^T. Closest by
  * sum of squares; a mirrored matrix gives a rotation too, never a reflection.
  *
- * Fails   ST_ERR_NUMERIC not finite, or no nearest one: two of the three singular values vanish.
+ * Fails   ST_ERR_NUMERIC not finite, or no nearest one: two of the three singular values vanish;
+ *         ST_ERR_MEMORY.
  */
 ST_CHECKED st_status st_rotation_project(double rotation[3][3], const double matrix[3][3]);
 

@@ -118,9 +118,13 @@ size_t sti_sort_distinct(double *rows, size_t n, int width)
         quick2(rows, n, depth);
     else
         quick3(rows, n, depth);
-    size_t distinct = 0;
-    for (size_t i = 0; i < n; i++)
-        if (distinct == 0 || compare(rows + (distinct - 1) * w, rows + i * w, width) != 0)
-            memmove(rows + distinct++ * w, rows + i * w, w * sizeof *rows);
+    size_t distinct = n > 0;
+    for (size_t i = 1; i < n; i++) {
+        if (compare(rows + (distinct - 1) * w, rows + i * w, width) == 0)
+            continue;
+        if (distinct != i)
+            memcpy(rows + distinct * w, rows + i * w, w * sizeof *rows);
+        distinct++;
+    }
     return distinct;
 }
