@@ -25,7 +25,12 @@ static bool is_table_file(const char *path)
 
 static bool is_labels_word(const char *path)
 {
-    return strcmp(path, "labels") == 0;
+    return strcmp(path, "labels") == 0 && !st_file_exists(path) && !st_folder_exists(path);
+}
+
+static bool is_there(const char *path)
+{
+    return st_file_exists(path) || st_folder_exists(path);
 }
 
 #if ST_WITH_MODEL
@@ -44,11 +49,11 @@ static const struct {
 } views[] = {
     {is_row_file, inspect_rows},
     {is_table_file, inspect_label_table},
-    {st_file_exists, inspect_scenes},
     {is_labels_word, inspect_labels},
 #if ST_WITH_MODEL
     {is_model_folder, inspect_model},
 #endif
+    {is_there, inspect_scenes},
 };
 
 static st_status show_path(st_exit *exit_code, const st_args *args, const char *path)
@@ -75,11 +80,11 @@ static const st_option options[] = {
 
 const st_command cmd_inspect = {
     .name = "inspect",
-    .summary = "look at anything: metadata, scenes, rows, label tables, model folders",
+    .summary = "look at anything: scans, metadata, scenes, rows, label tables, model folders",
     .usage = "[options] PATH...",
     .about = "Show what a path holds as a readable table. A PATH is a scene file, a metadata file in the\n"
-             "VSI-Bench form, a row file (.jsonl), a label table (.tsv), a model folder, or the word\n"
-             "\"labels\" for the vocabularies of this program.",
+             "VSI-Bench form, a raw scan or a folder of any of these, a row file (.jsonl), a label\n"
+             "table (.tsv), a model folder, or the word \"labels\" for the vocabularies of this program.",
     .options = options,
     .common = ST_COMMON_JSON,
     .exits = "0 shown   2 wrong command line   3 something could not be read; each is named on stderr",

@@ -45,7 +45,7 @@ static st_status read_inputs(work *w, const st_args *args)
     st_path_list files;
     ST_TRY(st_scene_paths(&files, &w->arena, paths, count));
     for (size_t i = 0; i < files.count; i++)
-        ST_TRY(st_scene_read(&w->scenes, &w->failures, &w->arena, files.paths[i]));
+        ST_TRY(st_scene_path_read(&w->scenes, &w->failures, &w->arena, files.paths[i]));
     return st_vsi_rows_read(&w->rows, &w->arena, st_args_word(args, 0));
 }
 

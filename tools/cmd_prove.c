@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const st_option options[] = {
-    {"Input", "scans", 0, "FILE...", "scene files, published metadata, or folders of them", NULL},
+    {"Input", "scans", 0, "FILE...", "scene files, published metadata, raw scans, or folders of them", NULL},
     {NULL, "templates", 0, "FILE", "the pack whose words the rows are in", NULL},
     {"Output", "brief", 0, NULL, "a line per row, without the steps", NULL},
     {NULL, NULL, 0, NULL, NULL, NULL},
@@ -146,7 +146,7 @@ static st_status read_scenes(prove_run *run)
     st_path_list paths;
     ST_TRY(st_scene_paths(&paths, &run->arena, words, count));
     for (size_t i = 0; i < paths.count; i++)
-        ST_TRY(st_scene_read(&run->scenes, &run->failures, &run->arena, paths.paths[i]));
+        ST_TRY(st_scene_path_read(&run->scenes, &run->failures, &run->arena, paths.paths[i]));
     for (size_t i = 0; i < run->failures.count; i++)
         st_say_failure(run->args, run->failures.failures[i].scene_id,
                        run->failures.failures[i].why);

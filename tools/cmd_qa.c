@@ -83,10 +83,10 @@ static st_status read_inputs(qa_run *run)
     st_text_free(&settings);
     ST_TRY(s);
     for (size_t i = 0; i < run->paths.count; i++) {
-        const st_status added = st_manifest_add_input(&run->manifest, run->paths.paths[i]);
+        const st_status added = st_scene_path_add(&run->manifest, &run->arena, run->paths.paths[i]);
         if (added.code == ST_ERR_MEMORY)
             return added;           /* an unreadable file is reported by the reader below */
-        ST_TRY(st_scene_read(&run->scenes, &run->failures, &run->arena, run->paths.paths[i]));
+        ST_TRY(st_scene_path_read(&run->scenes, &run->failures, &run->arena, run->paths.paths[i]));
     }
     return st_ok();
 }
@@ -369,12 +369,12 @@ out:
 const st_command cmd_qa = {
     .name = "qa",
     .summary = "metadata to questions and answers",
-    .usage = "[options] SCENE|METADATA... --out DIR",
+    .usage = "[options] SCENE|METADATA|SCAN... --out DIR",
     .about = "Ask every question that metadata alone can answer: counts, sizes, distances, "
              "directions.\n"
              "Each answer carries its proof, which `spatial prove` redoes. An input is a scene "
              "file of\n"
-             "`spatial scene`, published VSI-Bench metadata, or a folder of such files.\n"
+             "`spatial scene`, published VSI-Bench metadata, a raw scan, or a folder of these.\n"
              "\n"
              "Rows are dropped until a blind guesser cannot win; a type that stays over its bound "
              "is\n"

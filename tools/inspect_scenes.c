@@ -4,6 +4,7 @@
 #include "datagen/scene/scene.h"
 #include "kernels/base/files.h"
 #include "render/plan.h"
+#include "tools/scene_inputs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -139,7 +140,10 @@ st_status inspect_scenes(st_exit *exit_code, const st_args *args, const char *pa
     st_arena_init(&arena, "scenes");
     st_scene_list list = {0};
     st_failure_list failures = {0};
-    st_status s = st_scene_read(&list, &failures, &arena, path);
+    st_path_list paths;
+    st_status s = st_scene_paths(&paths, &arena, &path, 1);
+    for (size_t i = 0; s.code == ST_OK && i < paths.count; i++)
+        s = st_scene_path_read(&list, &failures, &arena, paths.paths[i]);
     for (size_t i = 0; s.code == ST_OK && i < failures.count; i++) {
         const st_scene_failure *f = &failures.failures[i];
         st_say_failure(args, f->scene_id, f->why);

@@ -1,5 +1,8 @@
-/* scene_inputs.c - files and folders on the command line become a list of scene files. */
+/* scene_inputs.c - files and folders on the command line become scenes. */
 #include "tools/scene_inputs.h"
+
+#include "datagen/scans/scan.h"
+#include "datagen/scene/measure.h"
 
 #include "kernels/base/files.h"
 #include "kernels/base/limits.h"
@@ -40,6 +43,20 @@ static st_status add_folder(st_path_list *list, st_arena *arena, const char *fol
     return st_ok();
 }
 
+/* The raw scans at or below a folder; none is no failure. */
+static st_status add_scans(st_path_list *list, st_arena *arena, const char *folder)
+{
+    const char **folders;
+    size_t count;
+    const st_status s = st_scan_find(&folders, &count, arena, folder);
+    if (s.code == ST_ERR_DATA)
+        return st_ok();
+    ST_TRY(s);
+    for (size_t i = 0; i < count; i++)
+        ST_TRY(add_path(list, arena, folders[i]));
+    return st_ok();
+}
+
 st_status st_scene_paths(st_path_list *list, st_arena *arena, const char *const *words,
                          size_t count)
 {
@@ -50,12 +67,95 @@ st_status st_scene_paths(st_path_list *list, st_arena *arena, const char *const 
             continue;
         }
         const char *scenes;
-        ST_TRY(st_path_join(arena, &scenes, words[i], "scenes"));
         const size_t before = list->count;
-        ST_TRY(add_folder(list, arena, st_folder_exists(scenes) ? scenes : words[i], 0));
+        ST_TRY(st_path_join(arena, &scenes, words[i], "scenes"));
+        if (st_folder_exists(scenes))
+            ST_TRY(add_folder(list, arena, scenes, 0));
         if (list->count == before)
-            return ST_FAIL(ST_ERR_DATA, "%s: expected scene files, found no .json file",
-                           words[i]);
+            ST_TRY(add_scans(list, arena, words[i]));
+        if (list->count == before)
+            ST_TRY(add_folder(list, arena, words[i], 0));
+        if (list->count == before)
+            return ST_FAIL(ST_ERR_DATA, "%s: expected scene files or scans, found neither", words[i]);
     }
     return st_ok();
+}
+
+/* The scan is measured in memory of its own and handed on as the text of its scene file, so that
+ * its numbers are those of the file, rounded alike, and its mesh is gone when the scene stays. */
+static st_status measure_scan(st_text *text, const char *folder)
+{
+    st_arena arena, scratch;
+    st_arena_init(&arena, "scan");
+    st_arena_init(&scratch, "scan scratch");
+    st_label_table *table = NULL;
+    const char *labels = NULL;
+    st_scan scan;
+    st_scene scene;
+    st_status s;
+    ST_TRY_OR(s, out, st_scan_find_labels(&labels, &arena, folder));
+    if (labels)
+        ST_TRY_OR(s, out, st_label_table_load(&table, labels));
+    ST_TRY_OR(s, out, st_scan_read(&scan, &arena, folder));
+    ST_TRY_OR(s, out, st_scene_measure(&scene, &arena, &scratch, &scan, table, ST_VOCABULARY_MIXED));
+    s = st_scene_write(text, &scene);
+out:
+    st_label_table_free(table);
+    st_arena_free(&scratch);
+    st_arena_free(&arena);
+    return s;
+}
+
+static st_status add_failure(st_failure_list *failures, st_arena *arena, const char *folder,
+                             st_status why)
+{
+    ST_TRY(ST_GROW(arena, &failures->failures, &failures->capacity, failures->count + 1));
+    const st_str name = st_scan_name(folder);
+    st_scene_failure *f = &failures->failures[failures->count++];
+    *f = (st_scene_failure){.path = folder, .why = why};
+    return st_arena_copy_text(arena, &f->scene_id, name.data, name.size);
+}
+
+st_status st_scene_path_read(st_scene_list *scenes, st_failure_list *failures, st_arena *arena,
+                             const char *path)
+{
+    if (!st_folder_exists(path))
+        return st_scene_read(scenes, failures, arena, path);
+    st_text text;
+    st_text_init(&text);
+    st_status s = measure_scan(&text, path);
+    if (s.code == ST_OK)
+        s = st_scene_parse(scenes, failures, arena, st_text_view(&text), path);
+    else if (s.code != ST_ERR_MEMORY)
+        s = add_failure(failures, arena, path, s);
+    st_text_free(&text);
+    return s;
+}
+
+st_status st_scene_path_add(st_manifest *manifest, st_arena *arena, const char *path)
+{
+    if (!st_folder_exists(path))
+        return st_manifest_add_input(manifest, path);
+    st_input *inputs;
+    size_t count;
+    uint64_t bytes = 0;
+    st_sha256 hash;
+    st_sha256_start(&hash);
+    ST_TRY(st_scan_inputs(&inputs, &count, arena, path));
+    for (size_t i = 0; i < count; i++) {
+        bytes += inputs[i].bytes;
+        st_sha256_add(&hash, inputs[i].sha256, 64);
+    }
+    const char *labels;
+    ST_TRY(st_scan_find_labels(&labels, arena, path));
+    if (labels) {
+        st_digest table;
+        ST_TRY(st_digest_of_file(&table, labels));
+        st_sha256_add(&hash, table.bytes, sizeof table.bytes);
+    }
+    const st_digest digest = st_sha256_end(&hash);
+    const char *name;
+    const st_str scan = st_scan_name(path);
+    ST_TRY(st_arena_printf(arena, &name, "%.*s", ST_STR_ARG(scan)));
+    return st_manifest_add_known_input(manifest, name, bytes, &digest);
 }

@@ -1,23 +1,41 @@
-/* scene_inputs.h - what commands that work on scenes are given: files, and folders of files.
+/* scene_inputs.h - what commands that work on scenes are given: scene files, published metadata, raw
+ * scans, and folders of them.
  *
- * May include: kernels/base, datagen/scene.
+ * May include: kernels/base, datagen/scans, datagen/scene.
  */
 #ifndef ST_SCENE_INPUTS_H
 #define ST_SCENE_INPUTS_H
 
 #include "datagen/scene/scene.h"
+#include "kernels/base/manifest.h"
 
+/* Paths in the order they are read: a file, or the folder of one raw scan. */
 typedef struct st_path_list {
     const char **paths;
     size_t       count, capacity;
 } st_path_list;
 
-/* The files that the words stand for, in the order of the words: a file is itself, a folder is
- * every .json file below it, sorted; of an output folder, what is below its `scenes`.
+/* What the words stand for, in the order of the words. A file is itself. A folder is, of these the
+ * first that it holds: what is below its `scenes` (an output folder), the raw scans at or below it,
+ * every .json file below it, sorted.
  *
- * Fails   ST_ERR_IO a word that is neither; ST_ERR_DATA a folder without a .json file.
+ * Fails   ST_ERR_IO a word that is neither; ST_ERR_DATA a folder that holds none of them.
  */
 ST_CHECKED st_status st_scene_paths(st_path_list *list, st_arena *arena, const char *const *words,
                                     size_t count);
+
+/* Read the scenes of one such path. A raw scan is measured as `spatial scene` does by default, with
+ * the same numbers; what fails is appended to the failures.
+ *
+ * Fails   ST_ERR_MEMORY.
+ */
+ST_CHECKED st_status st_scene_path_read(st_scene_list *scenes, st_failure_list *failures,
+                                        st_arena *arena, const char *path);
+
+/* Add such a path to a manifest: a file by its digest, a scan by the digest of its files' digests.
+ *
+ * Fails   ST_ERR_IO, ST_ERR_MEMORY.
+ */
+ST_CHECKED st_status st_scene_path_add(st_manifest *manifest, st_arena *arena, const char *path);
 
 #endif

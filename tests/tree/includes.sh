@@ -22,32 +22,31 @@ declare -A may=(
     [model]="kernels/base kernels/media kernels"
     [train]="kernels/base kernels/media kernels model"
 )
-room_of() {     # path of a file to its room
-    case $1 in
-    kernels/base/*|kernels/media/*|datagen/*/*) echo "$1" | cut -d/ -f1,2 ;;
-    *) echo "$1" | cut -d/ -f1 ;;
-    esac
-}
 sources=$(find kernels geometry render datagen model train tools -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' | sort)
 
-for file in $sources; do
-    room=$(room_of "$file")
-    while IFS=: read -r line text; do
-        target=$(sed -E 's/.*"([^"]+)".*/\1/' <<<"$text")
-        [ -f "$target" ] || { complain "$file:$line: includes \"$target\"; write the path from the top"; continue; }
-        to=$(room_of "$target")
-        [ "$to" = tests ] && complain "$file:$line: looks into tests"
-        [ "$room" = "$to" ] && continue
-        [ "$room" = tools ] && continue
-        case " ${may[$room]-} " in
-        *" $to "*) ;;
-        *) complain "$file:$line: $room may not include $to" ;;
-        esac
-        case $target in
-        */internal.h) complain "$file:$line: internal.h belongs to $to alone" ;;
-        esac
-    done < <(grep -nE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$file")
-done
+# One pass over all include lines: from room, to room, and whether the table above allows it.
+allowed=$(for room in "${!may[@]}"; do for to in ${may[$room]}; do echo "$room $to"; done; done)
+found=$(ALLOWED=$allowed awk '
+    function room_of(path,   part) {
+        split(path, part, "/")
+        return path ~ /^(kernels\/(base|media)|datagen\/[a-z]+)\// ? part[1] "/" part[2] : part[1]
+    }
+    BEGIN {
+        count = split(ENVIRON["ALLOWED"], line, "\n")
+        for (i = 1; i <= count; i++) may[line[i]] = 1
+    }
+    /^[ \t]*#[ \t]*include[ \t]*"/ {
+        split($0, quoted, "\"")
+        target = quoted[2]; from = room_of(FILENAME); to = room_of(target)
+        where = FILENAME ":" FNR ": "
+        if ((getline ignored < target) < 0) { print where "includes \"" target "\"; write the path from the top"; next }
+        close(target)
+        if (to == "tests") print where "looks into tests"
+        if (from == to || from == "tools") next
+        if (!((from " " to) in may)) print where from " may not include " to
+        else if (target ~ /internal\.h$/) print where "internal.h belongs to " to " alone"
+    }' $sources)
+[ -z "$found" ] || complain "$found"
 
 # Guests: header, and the one file that may meet it.
 while read -r header home; do
@@ -71,25 +70,15 @@ mpi           train/ring.c
 E2
 
 # Outside tools, nobody prints, leaves, or keeps a clock of its own.
-for file in $sources; do
-    case $file in tools/*) continue ;; esac
-    grep -nE '(^|[^a-z_])(exit|printf|puts|putchar|perror)[[:space:]]*\(' "$file" |
-        grep -vE '^[0-9]+:[[:space:]]*(\*|/\*|//)' |
-        while IFS=: read -r line text; do echo "$file:$line: libraries neither print nor exit: $text"; done
-done > /tmp/st_tree.$$
-[ -s /tmp/st_tree.$$ ] && { cat /tmp/st_tree.$$; bad=1; }
-rm -f /tmp/st_tree.$$
+found=$(grep -nE '(^|[^a-z_])(exit|printf|puts|putchar|perror)[[:space:]]*\(' $(grep -v '^tools/' <<< "$sources") |
+    grep -vE '^[^:]*:[0-9]+:[[:space:]]*(\*|/\*|//)')
+[ -z "$found" ] || complain "libraries neither print nor exit: $found"
 
 # A log line's obb.c:41 needs no folder.
 twice=$(for f in $sources; do basename "$f"; done | grep -vxE 'internal\.h' | sort | uniq -d)
 [ -z "$twice" ] || complain "file names that occur twice: $twice"
 
 # Doors are read in one sitting, and everything else has a seam before 900 lines.
-for file in $sources; do
-    lines=$(wc -l < "$file")
-    case $file in
-    *.h) [ "$lines" -le 300 ] || complain "$file: a header of $lines lines" ;;
-    *) [ "$lines" -le 900 ] || complain "$file: $lines lines, look for the seam" ;;
-    esac
-done
+found=$(wc -l $sources | awk '$2 != "total" && $1 > ($2 ~ /internal\.h$/ ? 400 : $2 ~ /\.h$/ ? 300 : 900) { print $2 ": " $1 " lines, look for the seam" }')
+[ -z "$found" ] || complain "$found"
 exit $bad
