@@ -118,7 +118,7 @@ st_status st_ttt_config_set_flag(st_model_config *config, const char *name, bool
     return ST_FAIL(ST_ERR_USAGE, "no flag \"%s\" in ttt_config.json", name);
 }
 
-/* --- what must hold ---------------------------------------------------------------------------- */
+/* --- what must hold -------------------------------------------------------------------------- */
 
 /* Between 1 and a bound that keeps products of four sizes inside 63 bits. */
 static st_status check_size(const char *name, int64_t value, int64_t max)

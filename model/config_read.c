@@ -58,7 +58,7 @@ static st_status expect_word(const st_json *object, const char *key, const char 
                         ST_STR_ARG(word));
 }
 
-/* --- the decoder ------------------------------------------------------------------------------- */
+/* --- the decoder ----------------------------------------------------------------------------- */
 
 /* Rotary settings: rope_parameters as written today, or rope_scaling beside rope_theta before. */
 static st_status read_rope(st_text_config *t, const st_json *text)
@@ -137,7 +137,7 @@ static st_status read_text(st_text_config *t, const st_json *text)
     return need(t->mrope_section[0], "text_config", "rope_parameters.mrope_section", hidden);
 }
 
-/* --- the tower --------------------------------------------------------------------------------- */
+/* --- the tower ------------------------------------------------------------------------------- */
 
 static st_status read_deepstack(st_vision_config *v, const st_json *vision)
 {
@@ -179,7 +179,7 @@ static st_status read_vision(st_vision_config *v, const st_text_config *t, const
     return need(v->intermediate, "vision_config", "intermediate_size", hidden);
 }
 
-/* --- ids --------------------------------------------------------------------------------------- */
+/* --- ids ------------------------------------------------------------------------------------- */
 
 /* eos_token_id may be a list; the first one ends an answer. */
 static st_status get_first_id(int64_t *id, const st_json *object, const char *key)
@@ -208,7 +208,7 @@ static st_status read_ids(st_token_ids *ids, const st_json *root, const st_json 
     return st_ok();
 }
 
-/* --- the fast weights -------------------------------------------------------------------------- */
+/* --- the fast weights ------------------------------------------------------------------------ */
 
 static const char *const flag_names[] = {
     "use_muon", "use_momentum", "ttt_prenorm", "use_conv_layer", "qkv_silu", "no_v_silu",
@@ -230,7 +230,7 @@ static st_status read_flags(st_model_config *config, const st_json *object,
     return st_ok();
 }
 
-/* Names without a meaning here are said aloud: a misspelt flag would change the answers silently. */
+/* Names without a meaning here are said aloud: a misspelt flag would change answers silently. */
 static void warn_unknown(const st_json *ttt)
 {
     static const char *const others[] = {
@@ -359,7 +359,7 @@ static st_status read_ttt(st_model_config *config, const st_json *root)
     return st_ok();
 }
 
-/* --- both documents ---------------------------------------------------------------------------- */
+/* --- both documents -------------------------------------------------------------------------- */
 
 /* The table's column for this hidden_size; the first one when it is not said or not there. */
 static st_status choose_column(st_model_config *config, const st_json *text)

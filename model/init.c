@@ -15,7 +15,7 @@
 /* Values drawn at once: 8 MB of bf16, in pieces that a thread draws on its own. */
 enum { BATCH = 4 << 20, PIECE = 1 << 16, ROWS_MULTIPLE = 128 };
 
-/* --- weights ------------------------------------------------------------------------------------ */
+/* --- weights --------------------------------------------------------------------------------- */
 
 /* The walk that first lists the tensors, then fills them. */
 typedef struct filling {
@@ -93,7 +93,7 @@ out:
     return s;
 }
 
-/* --- small files -------------------------------------------------------------------------------- */
+/* --- small files ----------------------------------------------------------------------------- */
 
 static st_status write_text(st_arena *arena, const char *folder, const char *name,
                             const st_text *text)
@@ -195,7 +195,7 @@ out:
     return s;
 }
 
-/* --- all together ------------------------------------------------------------------------------- */
+/* --- all together ---------------------------------------------------------------------------- */
 
 /* Rows of the embedding and the ids of the layout, from the tokenizer that was just put there. */
 static st_status fit_tokenizer(st_model_config *config, const char *folder)

@@ -105,7 +105,7 @@ static void add_norm(walk *w, st_norm_weights *norm, const char *name, int64_t w
     add(w, VIEW(norm, bias), tail, zero(), SHAPE(width));
 }
 
-/* --- decoder ----------------------------------------------------------------------------------- */
+/* --- decoder --------------------------------------------------------------------------------- */
 
 static void add_attention(walk *w, st_attention_weights *a, bool hybrid)
 {
@@ -230,7 +230,7 @@ static void add_decoder(walk *w)
     }
 }
 
-/* --- tower ------------------------------------------------------------------------------------- */
+/* --- tower ----------------------------------------------------------------------------------- */
 
 static void add_block(walk *w, st_vision_block_weights *block)
 {
@@ -297,7 +297,7 @@ const char *st_part_name(st_part part)
     return names[part];
 }
 
-/* --- first values ------------------------------------------------------------------------------ */
+/* --- first values ---------------------------------------------------------------------------- */
 
 enum { TAPS = 27, CENTRE = 13 };            /* of a 3x3x3 kernel */
 

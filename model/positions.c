@@ -47,7 +47,8 @@ st_status st_positions_fill(int64_t *positions, int64_t *next, const int64_t *id
                             size_t image_count, const st_media_grid *videos, size_t video_count)
 {
     int64_t *t = positions, *h = positions + count, *w = positions + 2 * count;
-    queue image = {images, image_count, 0, 0, "image"}, video = {videos, video_count, 0, 0, "video"};
+    queue image = {images, image_count, 0, 0, "image"};
+    queue video = {videos, video_count, 0, 0, "video"};
     int64_t p = 0;
     for (int64_t at = 0; at < count;) {
         queue *q = ids[at] == config->ids.image ? &image

@@ -15,7 +15,7 @@ const st_frame_size  st_frame_size_fixed = {352, 480};
 const st_size_limits st_size_limits_image = {65536, 16777216};
 const st_size_limits st_size_limits_video = {4096, 25165824};
 
-/* --- which frames ------------------------------------------------------------------------------- */
+/* --- which frames ---------------------------------------------------------------------------- */
 
 st_frame_choice st_frame_choice_train(void)
 {
@@ -86,7 +86,7 @@ st_status st_frames_choose(int64_t *index, int64_t *count, const st_frame_choice
     return st_ok();
 }
 
-/* --- which size --------------------------------------------------------------------------------- */
+/* --- which size ------------------------------------------------------------------------------ */
 
 static st_status check_ratio(st_frame_size from)
 {
@@ -148,7 +148,7 @@ st_media_grid st_media_grid_of(int64_t frames, st_frame_size size, const st_visi
                            size.rows / vision->patch, size.columns / vision->patch};
 }
 
-/* --- which numbers ------------------------------------------------------------------------------ */
+/* --- which numbers --------------------------------------------------------------------------- */
 
 struct st_preprocessor {
     st_arena         arena;

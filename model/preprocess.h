@@ -79,7 +79,11 @@ ST_CHECKED st_status st_preprocessor_create(st_preprocessor **preprocessor, st_f
                                             st_frame_size to, const st_vision_config *vision);
 void st_preprocessor_free(st_preprocessor *preprocessor);
 
-/* One frame in the new size.   resized (to.rows, to.columns, 3), frame (from.rows, from.columns, 3) */
+/* One frame in the new size.
+ *
+ *   resized  (to.rows, to.columns, 3)
+ *   frame    (from.rows, from.columns, 3)
+ */
 void st_preprocessor_resize(st_preprocessor *preprocessor, unsigned char *resized,
                             const unsigned char *frame);
 

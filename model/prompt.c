@@ -24,7 +24,7 @@ static const char *role_name(st_role role)
     return names[role];
 }
 
-/* --- chat text ---------------------------------------------------------------------------------- */
+/* --- chat text ------------------------------------------------------------------------------- */
 
 void st_prompt_layout(st_text *out, const st_message *messages, size_t count, st_prompt_end end)
 {
@@ -45,7 +45,7 @@ void st_prompt_layout(st_text *out, const st_message *messages, size_t count, st
         st_text_addf(out, TURN_START "%s\n", role_name(ST_ROLE_ASSISTANT));
 }
 
-/* --- expansion ---------------------------------------------------------------------------------- */
+/* --- expansion ------------------------------------------------------------------------------- */
 
 static void add_pads(st_text *out, const char *pad, int64_t count)
 {
@@ -113,7 +113,7 @@ st_status st_prompt_expand(st_text *out, st_str text, const st_content *media, s
             at++;
         while (at < text.size && !st_str_starts((st_str){text.data + at, text.size - at}, triple))
             at++;
-        /* The next pad must be this one: another kind in between is an order that does not match. */
+        /* The next pad must be this one; another kind in between means another order. */
         if (at >= text.size || count_pads((st_str){text.data + done, at - done}) > 0)
             return ST_FAIL(ST_ERR_DATA, "picture or video %zu has no %s in its place", i, triple);
         st_text_add_bytes(out, text.data + done, at - done);
@@ -150,7 +150,7 @@ void st_prompt_fake_times(double *time_s, int64_t frames, int64_t temporal)
     }
 }
 
-/* --- finding things among the tokens ------------------------------------------------------------ */
+/* --- finding things among the tokens --------------------------------------------------------- */
 
 static st_status list_runs(st_arena *arena, st_prompt *prompt, const st_model_config *config,
                            const st_content *media, size_t count)
@@ -237,7 +237,7 @@ void st_prompt_labels(int64_t *labels, const st_prompt *prompt)
     }
 }
 
-/* --- all together ------------------------------------------------------------------------------- */
+/* --- all together ---------------------------------------------------------------------------- */
 
 /* Pictures and videos of all messages in order. */
 static st_status gather_media(st_arena *arena, st_content **media, size_t *count,
@@ -341,7 +341,7 @@ st_status st_prompt_build(st_arena *arena, st_prompt *prompt, st_encoder *encode
     return s;
 }
 
-/* --- benchmark wording -------------------------------------------------------------------------- */
+/* --- benchmark wording ----------------------------------------------------------------------- */
 
 void st_prompt_vsi_question(st_text *out, st_str question, const st_str *options,
                             size_t option_count, const st_compat_config *compat)

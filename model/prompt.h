@@ -22,7 +22,11 @@ typedef struct st_media_grid {
     int64_t rows, columns;          /* patches; multiples of the merge size           */
 } st_media_grid;
 
-typedef enum st_content_kind { ST_CONTENT_TEXT, ST_CONTENT_IMAGE, ST_CONTENT_VIDEO } st_content_kind;
+typedef enum st_content_kind {
+    ST_CONTENT_TEXT,
+    ST_CONTENT_IMAGE,
+    ST_CONTENT_VIDEO
+} st_content_kind;
 
 typedef struct st_content {
     st_content_kind kind;
@@ -63,12 +67,12 @@ typedef struct st_prompt {
     int64_t       *ids;             /* (N) */
     int64_t        count;           /* N   */
     int64_t       *positions;       /* (3,N): time, height, width                     */
-    int64_t        next_position;   /* of the token behind the last; rope_delta = next_position - N */
+    int64_t        next_position;   /* of the token behind the last; rope_delta is this - N */
     st_visual_run *runs;            /* in the order of the tokens                     */
     size_t         run_count;
     st_span       *turns;           /* a span per message, from <|im_start|> to its newline */
-    st_span       *answers;         /* per message: what the loss looks at, the answer, <|im_end|> and
-                                       the newline behind it; empty for other roles   */
+    st_span       *answers;         /* per message: what the loss looks at, that is the answer,
+                                       <|im_end|> and the newline; empty for other roles */
     size_t         turn_count;
 } st_prompt;
 
@@ -87,7 +91,7 @@ ST_CHECKED st_status st_prompt_build(st_arena *arena, st_prompt *prompt, st_enco
 /* Labels for the loss: ids inside the answers, -100 elsewhere.   labels (N) */
 void st_prompt_labels(int64_t *labels, const st_prompt *prompt);
 
-/* --- the steps, one by one --------------------------------------------------------------------- */
+/* --- the steps, one by one ------------------------------------------------------------------- */
 
 /* The chat text with a triple per picture or video. */
 void st_prompt_layout(st_text *out, const st_message *messages, size_t count, st_prompt_end end);
@@ -127,7 +131,7 @@ ST_CHECKED st_status st_positions_fill(int64_t *positions, int64_t *next, const 
                                        const st_media_grid *images, size_t image_count,
                                        const st_media_grid *videos, size_t video_count);
 
-/* --- benchmark wording ------------------------------------------------------------------------- */
+/* --- benchmark wording ----------------------------------------------------------------------- */
 
 /* The text of a VSI-Bench question: multiple choice when there are options (10.1). With
  * config.compat.extra_prompt the evaluation's own sentence is appended (Q7). */

@@ -28,7 +28,7 @@ static st_status add_odd(st_arena *arena, st_model_summary *s, const char *fmt, 
     return st_arena_copy_text(arena, &s->odd[s->odd_count++], line, strlen(line));
 }
 
-/* --- counting ----------------------------------------------------------------------------------- */
+/* --- counting -------------------------------------------------------------------------------- */
 
 static void add_tensor(st_part_summary *part, const st_tensor *x)
 {
@@ -134,7 +134,7 @@ st_status st_model_summarize(st_arena *arena, st_model_summary *summary, const c
     return s;
 }
 
-/* --- saying ------------------------------------------------------------------------------------- */
+/* --- saying ---------------------------------------------------------------------------------- */
 
 /* 2127532032 as 2,127,532,032. */
 static const char *grouped(char out[32], int64_t value)
@@ -213,7 +213,8 @@ void st_model_summary_print(st_text *out, const st_model_summary *s, const char 
     print_parts(out, s);
     st_text_addf(out, "\nmemory\n  weights      %s bytes\n", grouped(number, s->all.bytes));
     st_text_addf(out, "  hybrid state %s bytes\n", grouped(number, s->state_bytes));
-    st_text_addf(out, "  anchors      %s bytes per token\n", grouped(number, s->anchor_token_bytes));
+    st_text_addf(out, "  anchors      %s bytes per token\n",
+                 grouped(number, s->anchor_token_bytes));
     if (s->config.ttt.hybrid_count > 0)
         print_rule(out, &s->config);
     if (s->tokenizer)

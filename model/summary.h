@@ -22,8 +22,8 @@ typedef struct st_model_summary {
     st_part_summary  all;
     int64_t          state_bytes;           /* of all hybrid layers while reading, f32 fast weights,
                                                momentum, gradient sums, bf16 window */
-    int64_t          anchor_token_bytes;    /* all anchor layers, per token, bf16                   */
-    const char      *tokenizer;             /* "tokenizer.json", "vocab.json", or NULL: none        */
+    int64_t          anchor_token_bytes;    /* all anchor layers, per token, bf16 */
+    const char      *tokenizer;             /* "tokenizer.json", "vocab.json", or NULL */
     int64_t          tokenizer_size;
     const char     **odd;                   /* sentences */
     size_t           odd_count, odd_capacity;

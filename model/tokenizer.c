@@ -43,7 +43,7 @@ struct st_encoder {
     size_t              heap_count, heap_capacity;
 };
 
-/* --- the two tables ----------------------------------------------------------------------------- */
+/* --- the two tables -------------------------------------------------------------------------- */
 
 int32_t sti_name_find(const st_tokenizer *t, st_str name)
 {
@@ -100,7 +100,7 @@ bool st_tokenizer_is_special(const st_tokenizer *tokenizer, int64_t id)
     return id >= 0 && id < tokenizer->size && tokenizer->tokens[id].special;
 }
 
-/* --- merging ------------------------------------------------------------------------------------ */
+/* --- merging --------------------------------------------------------------------------------- */
 
 static bool before(const candidate *a, const candidate *b)
 {
@@ -207,7 +207,8 @@ static int32_t whole_token(const st_encoder *e, st_str piece)
     if (piece.size > 256)
         return -1;
     for (size_t i = 0; i < piece.size; i++) {
-        const st_str letter = e->tokenizer->tokens[e->tokenizer->byte_id[(unsigned char)piece.data[i]]].name;
+        const int32_t id = e->tokenizer->byte_id[(unsigned char)piece.data[i]];
+        const st_str  letter = e->tokenizer->tokens[id].name;
         memcpy(name + size, letter.data, letter.size);      /* one character, at most 2 bytes */
         size += letter.size;
     }
@@ -247,7 +248,7 @@ static st_status encode_piece(st_encoder *e, st_str piece)
     return st_ok();
 }
 
-/* --- cutting text into pieces ------------------------------------------------------------------- */
+/* --- cutting text into pieces ---------------------------------------------------------------- */
 
 /* Split by pattern `level` and, inside each part, by the next ones. What lies between two matches
  * is a part as well. */

@@ -33,14 +33,14 @@ void st_tokenizer_free(st_tokenizer *tokenizer);
 /* One above the highest id. */
 int64_t st_tokenizer_size(const st_tokenizer *tokenizer);
 
-/* The id of an added token, or of a vocabulary entry spelt as in the file; -1 when there is none. */
+/* The id of an added token, or of a vocabulary entry spelt as in the file; -1 for neither. */
 int64_t st_tokenizer_id(const st_tokenizer *tokenizer, const char *token);
 
 /* The bytes an id stands for; {"",0} for an id that has none. */
 st_str st_tokenizer_bytes(const st_tokenizer *tokenizer, int64_t id);
 bool   st_tokenizer_is_special(const st_tokenizer *tokenizer, int64_t id);
 
-/* --- text to ids ------------------------------------------------------------------------------ */
+/* --- text to ids ----------------------------------------------------------------------------- */
 
 ST_CHECKED st_status st_encoder_create(st_encoder **encoder, const st_tokenizer *tokenizer);
 void st_encoder_free(st_encoder *encoder);
@@ -52,7 +52,7 @@ void st_encoder_free(st_encoder *encoder);
 ST_CHECKED st_status st_encode(st_encoder *encoder, const int64_t **ids, size_t *count,
                                st_str text);
 
-/* --- ids to text ------------------------------------------------------------------------------ */
+/* --- ids to text ----------------------------------------------------------------------------- */
 
 typedef enum st_specials { ST_SPECIALS_KEEP, ST_SPECIALS_SKIP } st_specials;
 

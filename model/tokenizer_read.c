@@ -16,7 +16,7 @@
 static const char gpt2_pattern[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+|"
                                    " ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-/* --- the byte alphabet -------------------------------------------------------------------------- */
+/* --- the byte alphabet ----------------------------------------------------------------------- */
 
 static bool is_printable(int byte)
 {
@@ -52,7 +52,7 @@ static st_str spelled_bytes(char *out, st_str name, const int byte_of[STI_ALPHAB
     return (st_str){out, size};
 }
 
-/* --- vocabulary --------------------------------------------------------------------------------- */
+/* --- vocabulary ------------------------------------------------------------------------------ */
 
 static size_t table_size(size_t count)
 {
@@ -147,7 +147,7 @@ static st_status read_vocab(st_tokenizer *t, const st_json *vocab, const st_json
     return st_ok();
 }
 
-/* --- merges ------------------------------------------------------------------------------------- */
+/* --- merges ---------------------------------------------------------------------------------- */
 
 static st_status start_merges(st_tokenizer *t, size_t count)
 {
@@ -230,7 +230,7 @@ static st_status read_merges_text(st_tokenizer *t, st_str text)
     return st_ok();
 }
 
-/* --- added tokens ------------------------------------------------------------------------------- */
+/* --- added tokens ---------------------------------------------------------------------------- */
 
 static st_status get_flag(bool *flag, const st_json *object, const char *key)
 {
@@ -302,7 +302,7 @@ static st_status read_added(st_tokenizer *t, const st_json *added)
     return st_ok();
 }
 
-/* --- the steps of a tokenizer.json -------------------------------------------------------------- */
+/* --- the steps of a tokenizer.json ----------------------------------------------------------- */
 
 static bool is_nothing(st_json value)
 {
@@ -420,7 +420,7 @@ static st_status read_document(st_tokenizer *t, const st_json *root)
     return read_added(t, &added);
 }
 
-/* --- the older trio of files -------------------------------------------------------------------- */
+/* --- the older trio of files ----------------------------------------------------------------- */
 
 /* {"151643": {"content": ..}, ..} of tokenizer_config.json, in the order of the file. */
 static st_status read_added_decoder(st_tokenizer *t, const st_json *table)
@@ -489,7 +489,7 @@ static st_status load_trio(st_tokenizer *t, const char *folder, const char *voca
     return read_config_added(t, folder);
 }
 
-/* --- doors -------------------------------------------------------------------------------------- */
+/* --- doors ----------------------------------------------------------------------------------- */
 
 static st_status start(st_tokenizer **tokenizer)
 {

@@ -6,7 +6,7 @@
  *   A1  an apostrophe and one of s t re ve m ll d, in any case
  *   A2  one character that is no CR, LF, letter or number, if there is one, then letters
  *   A3  one number
- *   A4  one blank, if there is one, then characters that are no space, letter or number, then CR, LF
+ *   A4  one blank, if there is one, then what is no space, letter or number, then CR and LF
  *   A5  spaces up to and including the last CR or LF among them
  *   A6  spaces at the end of the text, or all but the last in front of something else
  *   A7  spaces
@@ -74,10 +74,10 @@ static size_t contraction(st_str text, size_t at)
     const uint32_t a = first.code | 0x20;
     if (first.size == 0)
         return 0;
-    if (first.code == LONG_S || (first.code < 128 && (a == 's' || a == 't' || a == 'm' || a == 'd')))
-        return first.size;
     if (first.code >= 128)
-        return 0;
+        return first.code == LONG_S ? first.size : 0;
+    if (a == 's' || a == 't' || a == 'm' || a == 'd')
+        return first.size;
     const glyph    second = glyph_at(text, at + 1);
     const uint32_t b = second.code | 0x20;
     if (second.size != 1)

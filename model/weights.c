@@ -37,7 +37,7 @@ static st_status note(struct sti_weights *held, const char *fmt, ...)
     return st_ok();
 }
 
-/* --- what the names say about the network ------------------------------------------------------- */
+/* --- what the names say about the network ---------------------------------------------------- */
 
 static const st_tensor *find_layer(const st_safetensors *reader, int64_t layer, const char *tail)
 {
@@ -86,7 +86,7 @@ static st_status settle_config(st_weights *weights)
     return st_model_config_check(config);
 }
 
-/* --- binding ------------------------------------------------------------------------------------ */
+/* --- binding --------------------------------------------------------------------------------- */
 
 /* A float tensor of the parameter's shape. */
 static st_status check_tensor(const st_tensor *found, const st_parameter *p, const char *name)

@@ -95,8 +95,8 @@ typedef struct st_weights {
  *   seed     of the fresh fast-weight tensors
  *
  * An attention tensor is found under its plain and its wrapped name, so a plain network can be read
- * from a hybrid checkpoint and the other way round. A missing fast-weight tensor of a hybrid layer is drawn as model.md 7.14 says, in the type of the
- * embedding, the same bytes for the same seed. Any other missing tensor is a failure. Names
+ * from a hybrid checkpoint and the other way round. A missing fast-weight tensor of a hybrid layer
+ * is drawn as model.md 7.14 says, in the type of the embedding, the same bytes for the same seed. Any other missing tensor is a failure. Names
  * without a place are counted and named in a note. `lm_head.weight` may be there although tied;
  * then it must equal the embedding, or it is used instead with a note.
  *
@@ -138,9 +138,9 @@ const char *st_part_name(st_part part);
 
 /* One parameter: its name in a checkpoint, its shape, and where its view goes. */
 typedef struct st_parameter {
-    char      name[ST_NAME_BYTES_MAX];  /* as a checkpoint of this network has it                  */
-    char      other_name[ST_NAME_BYTES_MAX];    /* wrapped where `name` is plain and the reverse:
-                                                   read as well; "" when there is none             */
+    char      name[ST_NAME_BYTES_MAX];          /* as a checkpoint of this network has it    */
+    char      other_name[ST_NAME_BYTES_MAX];    /* wrapped where `name` is plain and the other
+                                                   way round: read as well; "" for none      */
     int64_t   shape[ST_RANK_MAX];
     int       rank;
     st_part   part;

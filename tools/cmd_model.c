@@ -37,15 +37,15 @@ const st_command cmd_model_init = {
     .name = "model init",
     .summary = "a model folder with random weights",
     .usage = "--out DIR [options]",
-    .about = "Write a complete model folder: weights in bf16 drawn from the seed, a tokenizer, and the\n"
-             "configuration files. The fast-weight branch starts silent, as in training. The same seed\n"
-             "gives the same bytes; memory stays small for every size (2b writes 4.4 GB).",
+    .about = "Write a complete model folder: weights in bf16 drawn from the seed, a tokenizer, and\n"
+             "the configuration files. The fast-weight branch starts silent, as in training. The same\n"
+             "seed gives the same bytes; memory stays small for every size (2b writes 4.4 GB).",
     .options = init_options,
     .common = ST_COMMON_SEED | ST_COMMON_JOBS,
     .output = "DIR/model.safetensors, tokenizer.json, config.json, ttt_config.json,\n"
               "preprocessor_config.json, generation_config.json",
     .exits = "0 written   2 wrong command line, or DIR holds a model   3 it could not be written",
     .examples = "spatial model init --preset tiny --out models/tiny\n"
-                "spatial model init --preset 2b --tokenizer qwen-tokenizer --out models/2b --seed 7",
+                "spatial model init --preset 2b --tokenizer qwen --out models/2b --seed 7",
     .run = run_init,
 };

@@ -138,12 +138,12 @@ const st_command cmd_tokenize = {
     .name = "tokenize",
     .summary = "text to token ids, and back",
     .usage = "--model DIR [options] < ROWS",
-    .about = "Read JSON lines with a \"text\" from standard input and write each with its \"ids\". Special\n"
-             "tokens in the text become their ids.",
+    .about = "Read JSON lines with a \"text\" from standard input and write each with its \"ids\".\n"
+             "Special tokens in the text become their ids.",
     .options = options,
     .common = ST_COMMON_JSON,
-    .output = "A JSON object per line: {\"text\":..,\"ids\":[..]}; with --decode {\"text\":..}. A line that\n"
-              "cannot be read leaves {\"error\":..} in its place.",
+    .output = "A JSON object per line: {\"text\":..,\"ids\":[..]}; with --decode {\"text\":..}. A line\n"
+              "that cannot be read leaves {\"error\":..} in its place.",
     .exits = "0 all done   2 wrong command line   3 a line or the tokenizer could not be read",
     .examples = "echo '{\"text\":\"How many chairs?\"}' | spatial tokenize --model models/2b",
     .run = run_tokenize,

@@ -29,7 +29,7 @@ st_status sti_frame_bytes(size_t *bytes, int64_t rows, int64_t columns)
     return st_ok();
 }
 
-/* --- names of several pictures ------------------------------------------------------------------ */
+/* --- names of several pictures --------------------------------------------------------------- */
 
 /* By bytes, but a run of digits counts as a number: 9.png stands before 10.png. */
 static int natural_compare(const char *a, const char *b)
@@ -103,7 +103,7 @@ static st_status open_list_file(st_arena *arena, st_frame_source **source, const
     return sti_stills_open(source, paths, count, fps);
 }
 
-/* --- raw:WxH@FPS:PATH --------------------------------------------------------------------------- */
+/* --- raw:WxH@FPS:PATH ------------------------------------------------------------------------ */
 
 static st_status open_raw(st_frame_source **source, const char *name)
 {
@@ -119,7 +119,7 @@ static st_status open_raw(st_frame_source **source, const char *name)
     return sti_raw_open(source, colon + 1, rows, columns, fps);
 }
 
-/* --- doors -------------------------------------------------------------------------------------- */
+/* --- doors ----------------------------------------------------------------------------------- */
 
 st_status st_frames_open(st_frame_source **source, const char *name, double still_fps)
 {

@@ -63,7 +63,7 @@ ST_CHECKED st_status st_frames_next(st_frame_source *source, st_frame *frame, bo
 ST_CHECKED st_status st_frames_at(st_frame_source *source, st_frame *frame, int64_t index);
 
 /* Thins a stream to `fps` frames a second: true for the first frame at or behind each 1/fps.
- * *ticks starts at 0 and counts the frames that were due; a gap in the stream is not made up for. */
+ * *ticks starts at 0; a gap in the stream is not made up for. */
 bool st_frames_due(int64_t *ticks, double fps, double time_s);
 
 /* Write FILE.stframes: "STFRAMES", u32 version 1, u32 rows, u32 columns, u32 zero, f64 frames per

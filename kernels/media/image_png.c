@@ -126,7 +126,7 @@ static void add_chunk(st_text *png, const char type[4], const void *bytes, size_
 
 static void add_chunks(st_text *png, const st_image *image, st_str packed)
 {
-    unsigned char header[13] = {0};         /* the last three bytes: deflate, filters, no interlace */
+    unsigned char header[13] = {0};         /* the last three: deflate, filters, no interlace */
     put_u32(header, (uint32_t)image->columns);
     put_u32(header + 4, (uint32_t)image->rows);
     header[8] = kinds[image->pixels].bits;

@@ -170,7 +170,7 @@ st_status sti_stframes_open(st_frame_source **source, const char *path)
     return finish(source, r, s);
 }
 
-/* --- writing ------------------------------------------------------------------------------------ */
+/* --- writing --------------------------------------------------------------------------------- */
 
 st_status st_frames_writer_open(st_frames_writer *writer, const char *path, int64_t rows,
                                 int64_t columns, double fps)

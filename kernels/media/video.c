@@ -55,7 +55,7 @@ static st_status failed(const char *path, const char *what, int code)
                    "%s: %s%s%s", path, what, what[0] ? ": " : "", words);
 }
 
-/* --- pixels ------------------------------------------------------------------------------------- */
+/* --- pixels ---------------------------------------------------------------------------------- */
 
 /* RGB8 of a decoded frame, in `columns` x `rows`. */
 static st_status convert(struct SwsContext **scaler, unsigned char *rgb, int64_t rows,
@@ -99,7 +99,7 @@ static void turn_frame(unsigned char *to, const unsigned char *from, int64_t row
     }
 }
 
-/* --- opening ------------------------------------------------------------------------------------ */
+/* --- opening --------------------------------------------------------------------------------- */
 
 /* Quarter turns clockwise that the container asks for. */
 static int display_turns(const AVStream *stream)
@@ -214,7 +214,7 @@ static void describe(video *v)
         v->source.info.duration_s = (double)v->count / fps;
 }
 
-/* --- decoding ----------------------------------------------------------------------------------- */
+/* --- decoding -------------------------------------------------------------------------------- */
 
 /* The next frame out of the decoder; *got is false at the end. Damaged packets are passed over. */
 static st_status decode_one(video *v, bool *got)
@@ -363,7 +363,7 @@ st_status sti_video_open(st_frame_source **source, const char *path)
     return s;
 }
 
-/* --- pictures ----------------------------------------------------------------------------------- */
+/* --- pictures -------------------------------------------------------------------------------- */
 
 static st_status picture_codec(enum AVCodecID *id, st_str bytes, const char *name)
 {

@@ -45,7 +45,7 @@ static const char *in(fixture *f, const char *name)
         must(opened_);                                                                            \
     } while (0)
 
-/* --- raw frames --------------------------------------------------------------------------------- */
+/* --- raw frames ------------------------------------------------------------------------------ */
 
 static void write_raw(const char *path, int count)
 {
@@ -128,7 +128,7 @@ static void bad_raw_sources_are_named(void **state)
     must_fail(st_frames_open(&source, f->path, 1.0), ST_ERR_IO, sentence);
 }
 
-/* --- pictures ----------------------------------------------------------------------------------- */
+/* --- pictures -------------------------------------------------------------------------------- */
 
 static void write_png(fixture *f, const char *name, unsigned char level, int64_t columns)
 {
@@ -210,7 +210,7 @@ static void pictures_keep_their_pixels(void **state)
     st_arena_free(&arena);
 }
 
-/* --- videos ------------------------------------------------------------------------------------- */
+/* --- videos ---------------------------------------------------------------------------------- */
 
 /* Red of a frame whose luma is `luma` and which has no red-difference. */
 static void check_luma(const st_frame *frame, int luma)

@@ -15,7 +15,8 @@ static uint32_t u32(const char *p)
 static void unfilter(unsigned char *row, const unsigned char *above, int size, int step, int kind)
 {
     for (int i = 0; i < size; i++) {
-        const int a = i < step ? 0 : row[i - step], b = above[i], c = i < step ? 0 : above[i - step];
+        const int a = i < step ? 0 : row[i - step], b = above[i];
+        const int c = i < step ? 0 : above[i - step];
         const int p = a + b - c, pa = abs(p - a), pb = abs(p - b), pc = abs(p - c);
         const int nearest = pa <= pb && pa <= pc ? a : pb <= pc ? b : c;
         const int guess[] = {0, a, b, (a + b) / 2, nearest};

@@ -65,7 +65,8 @@ static void sizes_follow_the_rule(void **state)
     assert_int_equal(to.columns, 128);
 
     /* A floor that would give 0 gives one token. */
-    must(st_smart_resize_video(&to, (st_frame_size){32, 2000}, 4, 32, (st_size_limits){4096, 65536}));
+    const st_size_limits small = {4096, 65536};
+    must(st_smart_resize_video(&to, (st_frame_size){32, 2000}, 4, 32, small));
     assert_int_equal(to.rows, 32);
     must_fail(st_smart_resize_image(&to, (st_frame_size){1, 201}, 32, st_size_limits_image),
               ST_ERR_DATA,
@@ -110,7 +111,7 @@ static void patches_follow_the_formula(void **state)
               ST_ERR_USAGE, "96 x 48 pixels do not split into tokens of 32 pixels");
 }
 
-/* --- stored vectors ----------------------------------------------------------------------------- */
+/* --- stored vectors -------------------------------------------------------------------------- */
 
 /* (T,3,H,W) of a file to frames of (H,W,3). */
 static unsigned char *interleaved(st_arena *arena, const st_tensor *x)

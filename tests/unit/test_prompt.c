@@ -202,7 +202,7 @@ static void benchmark_wording(void **state)
                         "the final total.");
 }
 
-/* --- stored vectors ----------------------------------------------------------------------------- */
+/* --- stored vectors -------------------------------------------------------------------------- */
 
 static int64_t int_at(st_json list, size_t i)
 {

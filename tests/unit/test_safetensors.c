@@ -79,7 +79,8 @@ static void written_tensors_come_back(void **state)
     assert_string_equal(st_safetensors_metadata(reader, "note"), "a \"b\"");
     assert_null(st_safetensors_metadata(reader, "absent"));
     for (size_t i = 0; i < COUNT(tensors); i++) {
-        const st_tensor *in = &tensors[i].tensor, *out = st_safetensors_find(reader, tensors[i].name);
+        const st_tensor *in = &tensors[i].tensor;
+        const st_tensor *out = st_safetensors_find(reader, tensors[i].name);
         assert_non_null(out);
         must(st_tensor_expect(out, tensors[i].name, in->dtype, in->rank, in->shape));
         assert_int_equal((uintptr_t)out->data % st_dtype_size(out->dtype), 0);

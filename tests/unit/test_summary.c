@@ -34,7 +34,8 @@ static void a_folder_is_summed_up(void **state)
 
     st_model_summary_print(&text, &s, "tiny");
     assert_non_null(strstr(text.data, "tiny  4 layers (3 hybrid), hidden 128, 512 rows\n"));
-    assert_non_null(strstr(text.data, "  embedding         1           65,536          131,072  bf16\n"));
+    assert_non_null(strstr(text.data,
+                           "  embedding         1           65,536          131,072  bf16\n"));
     assert_non_null(strstr(text.data, "  layers       0-2\n"));
     assert_null(strstr(text.data, "odd"));
     st_text_clear(&text);

@@ -7,7 +7,7 @@
 #include "kernels/base/rng.h"
 #include "model/tokenizer_internal.h"
 
-/* --- a small vocabulary ------------------------------------------------------------------------- */
+/* --- a small vocabulary ---------------------------------------------------------------------- */
 
 static const char *const toy_merges[] = {
     "a b", "b c", "ab c", "c c", "cc c", "\304\240 a", "\304\240a b", "a a", "aa aa", "cc cc",
@@ -193,7 +193,7 @@ static void added_tokens_are_cut_out_first(void **state)
     st_tokenizer_free(t);
 }
 
-/* --- the hand-written splitter ------------------------------------------------------------------ */
+/* --- the hand-written splitter --------------------------------------------------------------- */
 
 /* Pieces of `text` by the matcher: the definition. */
 static size_t matched(st_pattern *pattern, st_match *match, st_str text, size_t at)
@@ -209,7 +209,8 @@ static size_t matched(st_pattern *pattern, st_match *match, st_str text, size_t 
 static void splitting_agrees_with_the_pattern(void **state)
 {
     static const char *const bits[] = {
-        "a", "Z", "s", "t", "re", "VE", "ll", "d", "'", "'S", "'\xC5\xBF", "'r", "0", "7", " ", "  ",
+        "a", "Z", "s", "t", "re", "VE", "ll", "d", "'", "'S", "'\xC5\xBF", "'r", "0", "7",
+        " ", "  ",
         "\t", "\n", "\r\n", "\v", "\f", ".", "-", "_", "\xC2\xA0", "\xC2\x85", "\xE3\x80\x80",
         "\xE2\x80\xA8", "\xC3\xA9", "e\xCC\x81", "\xCC\x81", "\xE4\xBD\xA0", "\xD9\xA3", "\xC2\xB2",
         "\xE2\x85\xA7", "\xF0\x9F\x98\x80", "\xF0\x90\x90\x80", "\xEF\xBB\xBF", "\xC2\xAD",
@@ -231,7 +232,8 @@ static void splitting_agrees_with_the_pattern(void **state)
         }
         const st_str all = {text, size};
         for (size_t at = 0; at < size;) {
-            const size_t expected = matched(pattern, match, all, at), found = sti_split_known(all, at);
+            const size_t expected = matched(pattern, match, all, at);
+            const size_t found = sti_split_known(all, at);
             if (expected != found)
                 fail_msg("round %d, \"%.*s\" at %zu: expected %zu bytes, found %zu", round,
                          (int)size, text, at, expected, found);
@@ -258,7 +260,7 @@ static void another_pattern_is_followed(void **state)
     st_tokenizer_free(t);
 }
 
-/* --- decoding ----------------------------------------------------------------------------------- */
+/* --- decoding -------------------------------------------------------------------------------- */
 
 static void characters_are_held_back_until_whole(void **state)
 {
@@ -295,7 +297,7 @@ static void characters_are_held_back_until_whole(void **state)
     st_tokenizer_free(t);
 }
 
-/* --- bad files ---------------------------------------------------------------------------------- */
+/* --- bad files ------------------------------------------------------------------------------- */
 
 static void bad_files_are_named(void **state)
 {
@@ -304,7 +306,8 @@ static void bad_files_are_named(void **state)
     } cases[] = {
         {"[]", "document: expected an object, found an array"},
         {"{\"model\":{\"type\":\"Unigram\"}}", "model: expected BPE, found Unigram"},
-        {"{\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}", "model.vocab: no token for the byte 0x00"},
+        {"{\"model\":{\"vocab\":{\"a\":0},\"merges\":[]}}",
+         "model.vocab: no token for the byte 0x00"},
         {"{\"model\":{\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}",
          "model.vocab.b: id 0 belongs to \"a\" as well"},
         {"{\"model\":{\"vocab\":{\"a\":-1},\"merges\":[]}}",
@@ -330,7 +333,8 @@ static void vocab_without_merges_says_so(void **state)
     char folder[] = "/tmp/st_tokenizer_XXXXXX", path[100], sentence[200];
     st_tokenizer *t;
     assert_non_null(mkdtemp(folder));
-    snprintf(sentence, sizeof sentence, "%s: neither tokenizer.json nor vocab.json is there", folder);
+    snprintf(sentence, sizeof sentence, "%s: neither tokenizer.json nor vocab.json is there",
+             folder);
     must_fail(st_tokenizer_load(&t, folder), ST_ERR_IO, sentence);
     snprintf(path, sizeof path, "%s/vocab.json", folder);
     must(st_file_write(path, "{}", 2));
@@ -341,7 +345,7 @@ static void vocab_without_merges_says_so(void **state)
     assert_int_equal(remove(folder), 0);
 }
 
-/* --- stored vectors ----------------------------------------------------------------------------- */
+/* --- stored vectors -------------------------------------------------------------------------- */
 
 static void check_vectors(const st_tokenizer *t, const char *path)
 {
