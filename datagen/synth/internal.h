@@ -21,7 +21,6 @@
 /* --- pieces ----------------------------------------------------------------------------------- */
 
 typedef struct sti_class sti_class;
-
 enum { STI_SURFACES_MAX = 6 };
 
 typedef struct sti_surface {
