@@ -61,7 +61,14 @@ static st_status run_synth(st_exit *exit_code, const st_args *args)
     ST_TRY(st_args_int(args, "first", 0, ST_SYNTH_HOUSES_MAX - 1, &first));
     run.first = (int)first;
     run.count = (int)count;
-    ST_TRY(st_synth_write(&run, &settings));
+    const char *library = st_args_text(args, "furniture");
+    st_furniture *furniture = NULL;
+    if (library)
+        ST_TRY(st_furniture_open(&furniture, library));
+    settings.furniture = furniture;
+    const st_status s = st_synth_write(&run, &settings);
+    st_furniture_close(furniture);
+    ST_TRY(s);
 
     const st_run_stage stage = {"make", st_clock_s() - start_s};
     const st_run told = {.version = ST_VERSION, .commit = ST_COMMIT,
@@ -79,6 +86,7 @@ static const st_option options[] = {
     {"What", "houses", 0, "N", "how many houses", "10"},
     {NULL, "first", 0, "N", "number of the first one; a house depends on seed and number", "0"},
     {NULL, "rooms", 0, "LO:HI", "rooms per house, 1 to 6", "1:4"},
+    {NULL, "furniture", 0, "FILE", "mix in the models of a public-domain .sh3f library", NULL},
     {"Scan", "edge", 0, "M", "longest mesh edge, metres", "0.08"},
     {NULL, "noise", 0, "S", "scanner noise, standard deviation in metres", "0"},
     {NULL, "holes", 0, "SHARE", "share of the surface that is missing, 0 to 0.5", "0"},

@@ -4,7 +4,7 @@
  *
  * The mesh is in the frame of the boxes; only objects of the 17 published labels have boxes.
  */
-#include "datagen/synth/internal.h"
+#include "datagen/synth/made_scan.h"
 
 #include "geometry/mesh.h"
 #include "kernels/base/files.h"

@@ -3,7 +3,7 @@
  * Everything is judged by turned rectangles with a height: conservative for round things, and the
  * reason why boxes of placed pieces never meet except where one stands on the other.
  */
-#include "datagen/synth/internal.h"
+#include "datagen/synth/furniture.h"
 
 #include <math.h>
 
@@ -251,7 +251,12 @@ sti_piece *sti_layout_make(sti_layout *l, const char *class_name, sti_wish wish)
     if (l->failure.code != ST_OK)
         return NULL;
     sti_piece *piece = NULL;
-    l->failure = sti_piece_make(&piece, l->arena, sti_class_find(class_name), &l->rng, &wish);
+    const sti_class *class = sti_class_find(class_name);
+    if (l->furniture && st_rng_unit(&l->rng) < 0.6)
+        piece = sti_furniture_pick(l->furniture, class, &wish, &l->rng);
+    if (piece)
+        return piece;
+    l->failure = sti_piece_make(&piece, l->arena, class, &l->rng, &wish);
     return l->failure.code == ST_OK ? piece : NULL;
 }
 

@@ -562,7 +562,9 @@ static void dress_window(sti_layout *l, int wall_index, const sti_opening *o)
     const sti_room_kind kind = l->plan->room[l->room].kind;
     if (kind != STI_BATHROOM && kind != STI_KITCHEN && chance(l, 0.6)) {
         const sti_wish size = {.width_m = between(l, 0.30, 0.45), .height_m = o->top_m + 0.1};
+        const st_rng stream = l->rng;
         for (int side = -1; side <= 1; side += 2) {
+            l->rng = stream;        /* both from the same draws: a pair */
             sti_piece *cloth = sti_layout_make(l, "curtain", size);
             if (!cloth)
                 return;

@@ -5,7 +5,7 @@
  *
  * There is no .sens yet: readers take that as a scan without frames (data.md E-1).
  */
-#include "datagen/synth/internal.h"
+#include "datagen/synth/made_scan.h"
 
 #include "geometry/mesh.h"
 #include "geometry/pose.h"

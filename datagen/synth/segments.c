@@ -1,5 +1,5 @@
 /* segments.c - an over-segmentation: cells of a patch, small ones joined to a neighbour. */
-#include "datagen/synth/internal.h"
+#include "datagen/synth/made_scan.h"
 
 #include <math.h>
 #include <stdlib.h>

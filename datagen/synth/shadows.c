@@ -3,7 +3,7 @@
  * Each scanner position has a depth picture in six directions (a cube). A vertex is seen when it
  * faces the scanner, is near enough, and lies no deeper than its pixel.
  */
-#include "datagen/synth/internal.h"
+#include "datagen/synth/made_scan.h"
 
 #include <math.h>
 #include <string.h>

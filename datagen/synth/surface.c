@@ -4,7 +4,7 @@
  * depends on the edge alone, so neighbours agree and no gaps open. Patches do not share vertices:
  * a crease keeps its two normals.
  */
-#include "datagen/synth/internal.h"
+#include "datagen/synth/made_scan.h"
 
 #include "kernels/base/limits.h"
 

@@ -38,6 +38,7 @@
 #include "datagen/scene/scene.h"
 #include "geometry/box.h"
 #include "kernels/base/arena.h"
+#include "kernels/base/digest.h"
 #include "kernels/base/progress.h"
 #include "kernels/base/status.h"
 #include "kernels/base/text.h"
@@ -48,7 +49,20 @@ typedef enum st_synth_layout {
     ST_SYNTH_VSI            /* metadata alone, in the VSI-Bench form */
 } st_synth_layout;
 
+/* Models of a furniture library to mix in with ours. */
 typedef struct st_furniture st_furniture;
+
+/* Read those models of a Sweet Home 3D library (.sh3f) that this program has a class for. A single
+ * model that cannot be read is logged and left out.
+ *
+ * Fails   ST_ERR_IO; ST_ERR_FORMAT not such a library; ST_ERR_DATA not in the public domain, or no
+ *         model is known; ST_ERR_UNSUPPORTED libzip or Assimp is not built in.
+ */
+ST_CHECKED st_status st_furniture_open(st_furniture **furniture, const char *path);
+void        st_furniture_close(st_furniture *furniture);
+size_t      st_furniture_count(const st_furniture *furniture);
+const char *st_furniture_path(const st_furniture *furniture);
+st_digest   st_furniture_digest(const st_furniture *furniture);     /* of the file */
 
 typedef struct st_synth_settings {
     uint64_t        seed;

@@ -1,6 +1,6 @@
 /* write.c - many houses into one folder, several at once, the same bytes on any number of threads.
  */
-#include "datagen/synth/internal.h"
+#include "datagen/synth/made_scan.h"
 
 #include "kernels/base/files.h"
 #include "kernels/base/pool.h"
@@ -44,6 +44,11 @@ static void print_settings(st_text *out, const work *w, int house)
     st_json_put_double(&j, "edge_m", s->edge_m);
     if (house < 0)
         st_json_put_int(&j, "first", w->run->first);
+    if (s->furniture) {
+        char hex[65];
+        const st_digest digest = st_furniture_digest(s->furniture);
+        st_json_put_text(&j, "furniture", st_digest_print(hex, &digest));
+    }
     st_json_put_double(&j, "holes", s->holes);
     if (house >= 0)
         st_json_put_int(&j, "house", house);
@@ -226,6 +231,8 @@ static st_status finish(const work *w)
     st_manifest manifest;
     st_arena_reset(arena);
     ST_TRY(start_manifest(&manifest, arena, w, -1));
+    if (w->settings->furniture)
+        ST_TRY(st_manifest_add_input(&manifest, st_furniture_path(w->settings->furniture)));
     if (w->settings->layout == ST_SYNTH_VSI) {
         ST_TRY(write_metadata(&manifest, w));
         return st_manifest_write(&manifest, w->run->folder);

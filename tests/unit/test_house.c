@@ -75,13 +75,10 @@ static bool carried_by(const st_synth_house *h, const st_synth_object *o, int ca
     return false;
 }
 
-static void nothing_is_inside_anything_else(void **state)
+static void check_nothing_shares_space(const st_synth_settings *settings, int houses)
 {
-    (void)state;
-    st_synth_settings settings = st_synth_defaults();
-    settings.clutter = 3;
-    for (int n = 0; n < HOUSES; n++) {
-        const st_synth_house *h = house_at(&settings, n);
+    for (int n = 0; n < houses; n++) {
+        const st_synth_house *h = house_at(settings, n);
         for (size_t i = 0; i < h->object_count; i++)
             for (size_t k = 0; k < i; k++) {
                 const st_synth_object *a = &h->object[i], *b = &h->object[k];
@@ -94,13 +91,20 @@ static void nothing_is_inside_anything_else(void **state)
     }
 }
 
-static void things_stand_where_they_say(void **state)
+static void nothing_is_inside_anything_else(void **state)
 {
     (void)state;
     st_synth_settings settings = st_synth_defaults();
-    settings.clutter = 2;
-    for (int n = 0; n < HOUSES; n++) {
-        const st_synth_house *h = house_at(&settings, n);
+    settings.clutter = 3;
+    check_nothing_shares_space(&settings, HOUSES);
+    settings.layout = ST_SYNTH_ARKIT;
+    check_nothing_shares_space(&settings, HOUSES);
+}
+
+static void check_things_stand(const st_synth_settings *settings, int houses)
+{
+    for (int n = 0; n < houses; n++) {
+        const st_synth_house *h = house_at(settings, n);
         for (size_t i = 0; i < h->object_count; i++) {
             const st_synth_object *o = &h->object[i];
             const st_synth_room *room = &h->room[o->room];
@@ -131,7 +135,36 @@ static void things_stand_where_they_say(void **state)
     }
 }
 
-/* The distance between two labels' footprints, and whether one looks at the other. */
+static void things_stand_where_they_say(void **state)
+{
+    (void)state;
+    st_synth_settings settings = st_synth_defaults();
+    settings.clutter = 2;
+    check_things_stand(&settings, HOUSES);
+    settings.layout = ST_SYNTH_ARKIT;
+    check_things_stand(&settings, HOUSES);
+}
+
+/* The same rules hold for models of a library, where Debian's is installed. */
+static void library_models_keep_the_rules(void **state)
+{
+    (void)state;
+    static const char path[] = "/usr/share/sweethome3d/furniture/BlendSwap-CC-0.sh3f";
+    st_furniture *furniture;
+    const st_status s = st_furniture_open(&furniture, path);
+    if (s.code == ST_ERR_IO || s.code == ST_ERR_UNSUPPORTED) {
+        printf("skipped: %s\n", s.text);
+        return;
+    }
+    must(s);
+    assert_true(st_furniture_count(furniture) >= 40);
+    st_synth_settings settings = st_synth_defaults();
+    settings.furniture = furniture;
+    check_nothing_shares_space(&settings, 4);
+    check_things_stand(&settings, 4);
+    st_furniture_close(furniture);
+}
+
 static void chairs_look_at_tables(void **state)
 {
     (void)state;
@@ -259,6 +292,7 @@ int main(void)
         cmocka_unit_test(areas_are_closed_form),
         cmocka_unit_test(nothing_is_inside_anything_else),
         cmocka_unit_test(things_stand_where_they_say),
+        cmocka_unit_test(library_models_keep_the_rules),
         cmocka_unit_test(chairs_look_at_tables),
         cmocka_unit_test(many_classes_appear),
         cmocka_unit_test(boxes_hold_and_are_least),
