@@ -96,18 +96,26 @@ st_status sti_candidates_find(sti_candidates *all, const sti_facts *facts)
 
 /* --- describing ------------------------------------------------------------------------------- */
 
+/* A nanometre, a billionth of a degree: the last bits of an arctangent differ between machines, and
+ * must not show. */
+double sti_proof_number(double value)
+{
+    enum { DECIMALS = 9 };
+    return st_round_decimals(value, DECIMALS);
+}
+
 void sti_add_margin(st_record *record, const char *name, double value)
 {
     st_proof *proof = &record->proof;
     ST_ASSERT(proof->margin_count < ST_PROOF_ENTRIES_MAX);
-    proof->margins[proof->margin_count++] = (st_proof_number){name, value};
+    proof->margins[proof->margin_count++] = (st_proof_number){name, sti_proof_number(value)};
 }
 
 void sti_add_input(st_record *record, const char *name, double value)
 {
     st_proof *proof = &record->proof;
     ST_ASSERT(proof->input_count < ST_PROOF_ENTRIES_MAX);
-    proof->inputs[proof->input_count++] = (st_proof_number){name, value};
+    proof->inputs[proof->input_count++] = (st_proof_number){name, sti_proof_number(value)};
 }
 
 st_status sti_add_referent(st_record *record, st_arena *arena, const char *role,

@@ -71,8 +71,11 @@ st_status sti_compose_text(const char **question, st_arena *arena, const st_reco
     st_text_init(&text);
     st_template_fill(&text, which, slots, count);
     st_status s = st_text_check(&text);
-    if (s.code == ST_OK)
-        s = st_arena_copy_text(arena, question, text.data ? text.data : "", text.size);
+    if (s.code == ST_OK) {
+        /* Packs are checked and labels come from our tables (data.md E-37). */
+        ST_ASSERT(!strstr(text.data, "<video>") && !strstr(text.data, "<image>"));
+        s = st_arena_copy_text(arena, question, text.data, text.size);
+    }
     st_text_free(&text);
     return s;
 }

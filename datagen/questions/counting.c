@@ -16,7 +16,7 @@ static bool is_countable(const sti_facts *facts, const sti_kind *kind)
             return false;
     }
     for (int k = 0; k < facts->kind_count; k++)
-        if (&facts->kinds[k] != kind && st_label_confusable(kind->label, facts->kinds[k].label))
+        if (&facts->kinds[k] != kind && sti_kinds_confusable(kind, &facts->kinds[k]))
             return false;
     return true;
 }

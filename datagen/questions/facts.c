@@ -57,8 +57,10 @@ static st_status gather_kinds(sti_facts *facts, st_arena *arena)
                                                            .objects = &objects[i]};
         facts->kinds[facts->kind_count - 1].count++;
     }
-    for (int k = 0; k < facts->kind_count; k++)
+    for (int k = 0; k < facts->kind_count; k++) {
+        facts->kinds[k].groups = st_label_groups(facts->kinds[k].label);
         facts->kinds[k].whole = is_whole(scene, &facts->kinds[k]);
+    }
     return st_ok();
 }
 

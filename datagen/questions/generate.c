@@ -1,6 +1,8 @@
 /* generate.c - the two phases: scenes to candidates on many threads, candidates to records on one. */
 #include "datagen/questions/internal.h"
 
+#include "kernels/base/log.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,7 +156,7 @@ static st_status make_record(st_record *r, const char *contents[ST_OPTIONS_MAX],
                      .option_count = c->options,
                      .flags = {"seen_unchecked"},
                      .flag_count = 1};
-    r->proof.raw_value = c->value;
+    r->proof.raw_value = sti_proof_number(c->value);
     ST_TRY(st_arena_printf(arena, &r->video, "videos/%s/%s.mp4", scene->dataset,
                            scene->scene_id));
     ST_TRY(sti_family_of(c->type)->describe(r, contents, arena, c));
@@ -226,6 +228,10 @@ static st_status run_pool(st_qa_result *result, st_qa_pool *told, st_arena *aren
     ST_TRY(sti_pool_blind(&told->blind, arena, pool, &settings->thresholds));
     ST_TRY(sti_pool_verdict(&told->withheld, arena, pool, &told->blind, settings));
     ST_TRY(keep_answers(told, arena, pool));
+    char name[64];
+    st_log(ST_LEVEL_INFO, "question", "%s: %lld candidates, %lld within caps, %lld balanced%s",
+           st_qa_pool_name(name, told), (long long)told->found, (long long)told->capped,
+           (long long)told->kept, told->withheld ? ", withheld" : "");
     return make_records(result, told, arena, pool, pack, settings);
 }
 

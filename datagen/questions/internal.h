@@ -23,8 +23,15 @@ typedef struct sti_kind {
     const char *label;
     const int  *objects;        /* indices into the scene's objects */
     int         count;
+    uint32_t    groups;         /* st_label_groups of the label */
     bool        whole;          /* every instance valid: may be an option of rel_distance */
 } sti_kind;
+
+/* st_label_confusable of two kinds of one scene, which have different labels. */
+static inline bool sti_kinds_confusable(const sti_kind *a, const sti_kind *b)
+{
+    return (a->groups & b->groups) != 0;
+}
 
 typedef struct sti_facts {
     const st_scene       *scene;
@@ -107,6 +114,8 @@ int sti_candidate_order(const void *left, const void *right);
 
 /* --- describing ------------------------------------------------------------------------------- */
 
+/* A number as proofs hold it: rounded to 9 decimals. */
+double sti_proof_number(double value);
 void sti_add_margin(st_record *record, const char *name, double value);
 void sti_add_input(st_record *record, const char *name, double value);
 ST_CHECKED st_status sti_add_referent(st_record *record, st_arena *arena, const char *role,

@@ -315,7 +315,8 @@ static st_status prove_words(st_finding *finding, st_text *steps, st_arena *aren
     ST_TRY(read_labels(&claim, &found, arena, witness->pack, said->question, said->options,
                        said->option_count));
     if (!found)
-        return refute(finding, "the question is in no wording of the template pack");
+        return refute(finding, "the question is in no wording of the pack; "
+                               "spatial lint judges the benchmark's own rows");
     claim.letter = letter_of(said->answer);
 
     const char *first = NULL;

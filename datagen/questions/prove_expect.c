@@ -132,7 +132,7 @@ static st_status distance(double *d_m, const work *w, int a, int b)
 static st_status number(work *w, double value, int decimals)
 {
     char digits[64];
-    w->out->proof.raw_value = value;
+    w->out->proof.raw_value = sti_proof_number(value);
     ST_TRY(st_arena_printf(w->arena, &w->out->answer, "%s",
                            st_print_fixed(digits, value, decimals)));
     w->out->answer_value = w->out->answer;
@@ -280,7 +280,7 @@ static st_status expect_rel_distance(work *w)
     w->out->proof.unit = "m";
     w->out->proof.rule = w->claim->distance == ST_DISTANCE_EXACT ? ST_QA_RULES " Q-24"
                                                                  : ST_QA_RULES " Q-24 vsi";
-    w->out->proof.raw_value = nearest_m;
+    w->out->proof.raw_value = sti_proof_number(nearest_m);
     ST_TRY(margin(w, "nearest_min_m", nearest_m - w->t->nearest_min_m));
     ST_TRY(margin(w, "nearest_max_m", w->t->nearest_max_m - nearest_m));
     ST_TRY(margin(w, "nearest_gap_m",
@@ -361,7 +361,7 @@ static st_status expect_reach(work *w, const int object[3])
         return REFUSE(w, "two of the three centres coincide seen from above");
     double room_deg;
     const char *answer = answer_at(w->claim->type, turn_deg, &room_deg);
-    w->out->proof.raw_value = turn_deg;
+    w->out->proof.raw_value = sti_proof_number(turn_deg);
     w->contents[0] = answer;
     ST_TRY(margin(w, "stand_min_m", fmin(between[0], between[1]) - w->t->stand_min_m));
     ST_TRY(margin(w, "stand_max_m", w->t->stand_max_m - fmax(between[0], between[1])));

@@ -49,7 +49,7 @@ static bool tells_apart(const sti_facts *facts, const int *kinds, int count)
 {
     for (int i = 0; i < count; i++)
         for (int k = 0; k < i; k++)
-            if (st_label_confusable(facts->kinds[kinds[i]].label, facts->kinds[kinds[k]].label))
+            if (sti_kinds_confusable(&facts->kinds[kinds[i]], &facts->kinds[kinds[k]]))
                 return false;
     return true;
 }

@@ -148,7 +148,12 @@ void st_qa_print_scenes(st_text *json, const st_qa_result *result)
 {
     st_json_writer w;
     st_json_write_start(&w, json, ST_JSON_COMPACT);
+    int64_t guarded = 0;
+    for (size_t i = 0; i < result->skip_count; i++)
+        guarded += strcmp(result->skips[i].reason, "benchmark") == 0;
     st_json_write_object(&w);
+    st_json_put_int(&w, "benchmark_excluded", guarded);
+    st_json_put_int(&w, "benchmark_spaces_known", (int64_t)st_benchmark_space_count());
     st_json_put_int(&w, "found", (int64_t)(result->scene_count + result->skip_count));
     st_json_write_key(&w, "skipped");
     st_json_write_array(&w);
