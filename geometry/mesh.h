@@ -43,7 +43,8 @@ typedef struct st_mesh {
 } st_mesh;
 
 /* Read a mesh; it lives in the arena. PLY, told by its first bytes, is read by our own reader,
- * every other format by Assimp. Polygons become fans of triangles.
+ * every other format by Assimp, without colours of its own a vertex takes those of its material.
+ * Polygons become fans of triangles. Coordinates stay as the file has them: glTF counts Y as up.
  *
  * Fails   ST_ERR_IO; ST_ERR_FORMAT not what it claims, with line or byte; ST_ERR_DATA a face names
  *         a vertex that is not there; ST_ERR_LIMIT above ST_POINTS_MAX; ST_ERR_UNSUPPORTED

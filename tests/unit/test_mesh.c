@@ -1,7 +1,7 @@
 /* Meshes: our PLY reader and writer, Assimp for the rest, and motions. */
 #include "check.h"
 
-#include "geometry/mesh.h"
+#include "geometry/internal.h"
 #include "kernels/base/files.h"
 #include "kernels/base/rng.h"
 
@@ -183,6 +183,36 @@ static void other_formats_go_through_assimp(void **state)
     unlink(path);
 }
 
+/* Two readers of one file: Assimp sees the same vertices, in the same order, and the same faces. */
+static void assimp_agrees_about_ply(void **state)
+{
+    st_arena *arena = *state;
+    enum { N = 500, M = 900 };
+    st_rng rng = st_rng_from(52);
+    st_mesh mesh = {.point_count = N, .triangle_count = M}, ours, theirs;
+    must(ST_ALLOC(arena, &mesh.points_m, N));
+    must(ST_ALLOC(arena, &mesh.triangles, M));
+    for (int i = 0; i < 3 * N; i++)
+        mesh.points_m[i / 3][i % 3] = st_rng_normal(&rng);
+    for (uint32_t i = 0; i < 3 * M; i++)
+        mesh.triangles[i / 3][i % 3] = (i * 7 + i / 3) % N;
+    char path[] = "/tmp/st_mesh_XXXXXX.ply";
+    close(mkstemps(path, 4));
+    must(st_mesh_write_ply(path, &mesh));
+    must(st_mesh_read(&ours, arena, path));
+    const st_status s = sti_mesh_read_other(&theirs, arena, path);
+    unlink(path);
+    if (s.code == ST_ERR_UNSUPPORTED) {
+        printf("skipped: %s\n", s.text);
+        return;
+    }
+    must(s);
+    assert_int_equal(theirs.point_count, N);
+    assert_int_equal(theirs.triangle_count, M);
+    assert_memory_equal(theirs.points_m, ours.points_m, N * sizeof *ours.points_m);
+    assert_memory_equal(theirs.triangles, ours.triangles, M * sizeof *ours.triangles);
+}
+
 static void alignment_lines_are_parsed(void **state)
 {
     (void)state;
@@ -229,6 +259,7 @@ int main(void)
         cmocka_unit_test(any_cut_is_survived),
         cmocka_unit_test(every_fault_has_its_sentence),
         cmocka_unit_test(other_formats_go_through_assimp),
+        cmocka_unit_test(assimp_agrees_about_ply),
         cmocka_unit_test(alignment_lines_are_parsed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
