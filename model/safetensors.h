@@ -24,9 +24,10 @@ typedef struct st_safetensors st_safetensors;
 
 /* Open `path`: a .safetensors file, or a folder that holds a checkpoint.
  *
- * In a folder, model.safetensors.index.json decides. When it names a shard that is not there, or
- * nothing but a wrong shard for a tensor, it is stale: then model.safetensors is read, or else the
- * model-*.safetensors that are there, and a note says so. Without an index the same two are tried.
+ * In a folder, model.safetensors.index.json decides which files are read. When it names a shard
+ * that is not there it is stale: then model.safetensors is read, or else the model-*.safetensors
+ * that are there, and a note says so. Without an index the same two are tried. Which name lies in
+ * which shard is taken from the shards themselves.
  *
  * Fails   ST_ERR_IO no such file, or no checkpoint in the folder; ST_ERR_FORMAT a header that is
  *         cut, lies about its length, overlaps, leaves holes, or points beyond the file;
