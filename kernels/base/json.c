@@ -238,3 +238,41 @@ st_status st_json_doubles(st_json value, double *out, size_t count)
         ST_TRY(st_json_double(st_json_element(&value, i), &out[i]));
     return st_ok();
 }
+
+void st_json_write_value(st_json_writer *w, st_json value)
+{
+    st_json member;
+    switch (st_json_kind_of(value)) {
+    case ST_JSON_OBJECT: {
+        st_json_walk walk = st_json_walk_start(&value);
+        st_json_write_object(w);
+        while (st_json_walk_next(&walk, &value, &member)) {
+            st_json_write_key(w, member.key);
+            st_json_write_value(w, member);
+        }
+        st_json_write_end(w);
+        return;
+    }
+    case ST_JSON_ARRAY:
+        st_json_write_array(w);
+        for (size_t i = 0; i < st_json_count(value); i++)
+            st_json_write_value(w, st_json_element(&value, i));
+        st_json_write_end(w);
+        return;
+    case ST_JSON_TEXT:
+        st_json_write_str(w, (st_str){json_string_value(value.node),
+                                      json_string_length(value.node)});
+        return;
+    case ST_JSON_INT:
+        st_json_write_int(w, json_integer_value(value.node));
+        return;
+    case ST_JSON_REAL:
+        st_json_write_double(w, json_real_value(value.node));
+        return;
+    case ST_JSON_BOOL:
+        st_json_write_bool(w, json_is_true((const json_t *)value.node));
+        return;
+    default:
+        st_json_write_null(w);
+    }
+}

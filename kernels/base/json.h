@@ -116,6 +116,9 @@ void st_json_write_text(st_json_writer *w, const char *text);   /* NULL writes n
 void st_json_write_str(st_json_writer *w, st_str text);         /* bytes that are not UTF-8 become U+FFFD */
 void st_json_write_doubles(st_json_writer *w, const double *values, size_t count);
 
+/* A value that was read, written again whole: members in their order. */
+void st_json_write_value(st_json_writer *w, st_json value);
+
 /* key and value in one call, the common case. */
 void st_json_put_text(st_json_writer *w, const char *key, const char *text);
 void st_json_put_str(st_json_writer *w, const char *key, st_str text);

@@ -193,54 +193,6 @@ static st_status add_common_sections(st_manifest *m, st_text *scratch)
     return st_manifest_add_section(m, "outputs", scratch);
 }
 
-/* A JSON value again through the writer: one layout for all sections. */
-static void copy_value(st_json_writer *w, st_json value)
-{
-    bool yes = false;
-    int64_t i = 0;
-    double x = 0.0;
-    st_str text = {"", 0};
-    st_json member;
-    st_json_walk walk;
-    switch (st_json_kind_of(value)) {
-    case ST_JSON_BOOL:
-        ST_ASSERT(st_json_bool(value, &yes).code == ST_OK);
-        st_json_write_bool(w, yes);
-        break;
-    case ST_JSON_INT:
-        ST_ASSERT(st_json_int(value, &i).code == ST_OK);
-        st_json_write_int(w, i);
-        break;
-    case ST_JSON_REAL:
-        ST_ASSERT(st_json_double(value, &x).code == ST_OK);
-        st_json_write_double(w, x);
-        break;
-    case ST_JSON_TEXT:
-        ST_ASSERT(st_json_text(value, &text).code == ST_OK);
-        st_json_write_str(w, text);
-        break;
-    case ST_JSON_ARRAY:
-        st_json_write_array(w);
-        for (size_t k = 0; k < st_json_count(value); k++)
-            copy_value(w, st_json_element(&value, k));
-        st_json_write_end(w);
-        break;
-    case ST_JSON_OBJECT:
-        st_json_write_object(w);
-        walk = st_json_walk_start(&value);
-        while (st_json_walk_next(&walk, &value, &member)) {
-            st_json_write_key(w, member.key);
-            copy_value(w, member);
-        }
-        st_json_write_end(w);
-        break;
-    case ST_JSON_ABSENT:
-    case ST_JSON_NULL:
-        st_json_write_null(w);
-        break;
-    }
-}
-
 static st_status write_sorted(st_text *out, st_manifest *m)
 {
     qsort(m->sections, m->section_count, sizeof *m->sections, section_order);
@@ -253,7 +205,7 @@ static st_status write_sorted(st_text *out, st_manifest *m)
         ST_TRY(st_within(st_json_parse(&doc, m->sections[i].json), "manifest: %s",
                          m->sections[i].key));
         st_json_write_key(&w, m->sections[i].key);
-        copy_value(&w, st_json_root(doc));
+        st_json_write_value(&w, st_json_root(doc));
         st_json_free(doc);
     }
     st_json_write_end(&w);

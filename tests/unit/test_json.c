@@ -102,6 +102,21 @@ static void writing_is_plain_and_reads_back(void **state)
     st_text_free(&text);
 }
 
+static void what_was_read_is_written_the_same(void **state)
+{
+    (void)state;
+    const char *text = "{\"z\":[1,2.5,null,true,\"\\\"\"],\"a\":{\"deep\":[[]]},\"e\":{}}";
+    st_json_doc *doc = parse(text);
+    st_text again;
+    st_json_writer w;
+    st_text_init(&again);
+    st_json_write_start(&w, &again, ST_JSON_COMPACT);
+    st_json_write_value(&w, st_json_root(doc));
+    assert_string_equal(again.data, text);
+    st_text_free(&again);
+    st_json_free(doc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +124,7 @@ int main(void)
         cmocka_unit_test(complaints_name_the_place),
         cmocka_unit_test(members_come_in_file_order),
         cmocka_unit_test(writing_is_plain_and_reads_back),
+        cmocka_unit_test(what_was_read_is_written_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
