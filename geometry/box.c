@@ -30,8 +30,9 @@ st_status st_obb_from_parts(st_obb *box, const double center_m[3], const double 
     }
     const double error = st_rotation_error(made.axis);
     if (error > AXES_MENDABLE)
-        return ST_FAIL(ST_ERR_DATA, "box axes are off orthonormal by %.3g, at most %g can be mended",
-                       error, AXES_MENDABLE);
+        return ST_FAIL(ST_ERR_DATA,
+                       "box axes are off orthonormal by %.3g, at most %g can be mended", error,
+                       AXES_MENDABLE);
 
     int smallest = 0;
     for (int i = 0; i < 3; i++) {

@@ -2,7 +2,8 @@
  *
  * Written for the floors of scans: tens of thousands of points, many of them on the lines and
  * circles of a regular grid. Signs are exact (predicates.h), so neither shifts a triangle out of
- * place. Qhull's triangulation (hull.h) takes eight times as long and judges this one in the tests.
+ * place. Qhull's triangulation (hull.h) takes eight to ten times as long (tests/bench/LOG.md); it
+ * judges this one in the tests.
  *
  * May include: kernels/base.
  */

@@ -58,6 +58,22 @@ static sti_rectangle rectangle_along(const double (*hull)[2], size_t n, const do
                            .area_m2 = (reach[0] + reach[2]) * (reach[1] + reach[3])};
 }
 
+/* The corners that reach farthest along a direction, to its left, back, and to its right. */
+static void find_extremes(size_t at[4], const double (*hull)[2], size_t n, const double dir[2])
+{
+    double farthest[4] = {-DBL_MAX, -DBL_MAX, -DBL_MAX, -DBL_MAX};
+    for (size_t i = 0; i < n; i++) {
+        const double along = dir[0] * hull[i][0] + dir[1] * hull[i][1];
+        const double across = dir[0] * hull[i][1] - dir[1] * hull[i][0];
+        const double reach[4] = {along, across, -along, -across};
+        for (int k = 0; k < 4; k++)
+            if (reach[k] > farthest[k]) {
+                farthest[k] = reach[k];
+                at[k] = i;
+            }
+    }
+}
+
 /* The same rectangle, named by a turn in (-pi/4, pi/4]. */
 static sti_rectangle least_turn(sti_rectangle r)
 {
@@ -104,20 +120,8 @@ sti_rectangle sti_least_rectangle(const double (*hull)[2], size_t n)
             const double *p = hull[i], *q = hull[(i + 1) % n];
             const double length = hypot(q[0] - p[0], q[1] - p[1]);
             const double dir[2] = {(q[0] - p[0]) / length, (q[1] - p[1]) / length};
-            if (i == 0)         /* the first edge finds its extremes from scratch */
-                for (size_t m = 1; m < n; m++) {
-                    const double along = dir[0] * hull[m][0] + dir[1] * hull[m][1];
-                    const double across = -dir[1] * hull[m][0] + dir[0] * hull[m][1];
-                    const double value[4] = {along, across, -along, -across};
-                    for (int k = 0; k < 4; k++) {
-                        const double *h = hull[at[k]];
-                        const double a = dir[0] * h[0] + dir[1] * h[1];
-                        const double c = -dir[1] * h[0] + dir[0] * h[1];
-                        const double held[4] = {a, c, -a, -c};
-                        if (value[k] > held[k])
-                            at[k] = m;
-                    }
-                }
+            if (i == 0)         /* from here on the extremes only advance */
+                find_extremes(at, hull, n, dir);
             const sti_rectangle r = least_turn(rectangle_along(hull, n, dir, at));
             if (round == 0)
                 least_m2 = fmin(least_m2, r.area_m2);

@@ -17,7 +17,8 @@ void st_rotation_from_axis_angle(double rotation[3][3], const double turn_rad[3]
     const double x = turn_rad[0], y = turn_rad[1], z = turn_rad[2];
     const double skew[3][3] = {{0.0, -z, y}, {z, 0.0, -x}, {-y, x, 0.0}};
 
-    /* R = I + s K + c K^2 with K = [turn]x, s = sin(a)/a, c = (1 - cos a)/a^2 = 2 sin^2(a/2)/a^2. */
+    /* R = I + s K + c K^2 with K = [turn]x, s = sin(a)/a,
+     * c = (1 - cos a)/a^2 = 2 sin^2(a/2)/a^2. */
     double s = 1.0, c = 0.5;
     if (angle_rad >= 1e-8) {
         const double half = sin(0.5 * angle_rad) / angle_rad;

@@ -206,7 +206,7 @@ static bool is_robust(st_route *route, const sti_floorplan *plan)
 
 /* --- choice --- */
 
-/* Two blanks, one, three, four; then the widest; then by the objects, so that the order is total. */
+/* Two blanks, one, three, four; then the widest; then by the objects: a total order. */
 static int by_preference(const void *pa, const void *pb)
 {
     static const int rank[ST_ROUTE_LEGS_MAX + 1] = {9, 1, 0, 2, 3};
@@ -235,7 +235,7 @@ static bool is_new(const st_route *kept, size_t count, const st_route *route)
     return true;
 }
 
-/* First every number of blanks up to its quota, then whatever is left in the order of preference. */
+/* First every number of blanks up to its quota, then what is left in the order of preference. */
 static size_t choose(st_route *kept, st_route *found, size_t count, const sti_floorplan *plan)
 {
     size_t chosen = 0;

@@ -118,7 +118,7 @@ static void upright_is_least_and_canonical(void **state)
         assert_near(fit.box.axis[1][0], -fit.box.axis[0][1], 1e-15);
     }
 
-    /* A square: the smaller turn. A long box along Y: yaw +90, never -90, without negative zeros. */
+    /* A square: the smaller turn. Long along Y: yaw +90, never -90, without negative zeros. */
     static const double square[8][3] = {{1, 0, 0}, {0, 1, 0}, {-1, 0, 0}, {0, -1, 0},
                                         {1, 0, 1}, {0, 1, 1}, {-1, 0, 1}, {0, -1, 1}};
     st_fit fit;
@@ -153,9 +153,10 @@ static void minimal_is_nearly_least(void **state)
             for (double step = 0.5; step > 1e-4; step *= 0.98)
                 for (int trial = 0; trial < 3; trial++) {
                     double turn[3][3], axis[3][3], tried = 1;
-                    st_rotation_from_axis_angle(turn, (double[]){st_rng_between(&rng, -step, step),
-                                                                 st_rng_between(&rng, -step, step),
-                                                                 st_rng_between(&rng, -step, step)});
+                    double turn_rad[3];
+                    for (int x = 0; x < 3; x++)
+                        turn_rad[x] = st_rng_between(&rng, -step, step);
+                    st_rotation_from_axis_angle(turn, turn_rad);
                     for (int i = 0; i < 3; i++) {
                         double low = DBL_MAX, high = -DBL_MAX;
                         for (int x = 0; x < 3; x++)

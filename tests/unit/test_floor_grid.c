@@ -23,7 +23,8 @@ static void make_room(scan *s, const double table[4])
     for (int i = 0; i <= 160; i++)
         for (int j = 0; j <= 120; j++) {
             const double x = i * 0.025, y = j * 0.025;
-            const bool on = table && x >= table[0] && x <= table[2] && y >= table[1] && y <= table[3];
+            const bool on = table && x >= table[0] && x <= table[2] && y >= table[1] &&
+                            y <= table[3];
             add_point(s, x, y, on ? 0.7 : 0.0);
             for (int k = 2; on && k < 7; k++)
                 add_point(s, x, y, k * 0.1);

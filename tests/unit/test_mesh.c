@@ -93,7 +93,7 @@ static void binary_goes_there_and_back(void **state)
     unlink(path);
 }
 
-/* Cut at every byte: a mesh or a sentence. Only ascii may lose trailing blanks and still be whole. */
+/* Cut at every byte: a sentence, but for the last one, a blank. */
 static void any_cut_is_survived(void **state)
 {
     st_arena *arena = *state;

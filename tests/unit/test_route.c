@@ -36,7 +36,8 @@ static void add_floor(house *h, double x0, double y0, double x1, double y1)
 }
 
 /* An object 0.8 m high with points all over its box. */
-static void add_object(house *h, const char *label, double x, double y, double half_x, double half_y)
+static void add_object(house *h, const char *label, double x, double y, double half_x,
+                       double half_y)
 {
     st_object *o = &h->objects[h->scene.object_count++];
     *o = (st_object){.instance_id = (int)h->scene.object_count,
@@ -182,7 +183,7 @@ static void round_the_corner(void **state)
     assert_int_equal(there->turn[0], ST_TURN_NONE);
     assert_int_equal(there->turn[1], ST_TURN_LEFT);
     assert_int_equal(there->blank_count, 1);
-    /* A start and a destination have one route: the one with two blanks, facing the bed, may win. */
+    /* One route for a start and a destination: that with two blanks, facing the bed, may win. */
     const st_route *back = route_of(h, "lamp", NULL, (const char *[]){"refrigerator", "bed"}, 2);
     assert_non_null(back);
     assert_int_equal(back->turn[1], ST_TURN_RIGHT);
