@@ -14,8 +14,8 @@ static const st_option options[] = {
     {NULL, "templates", 0, "FILE", "a pack of wordings to read questions by, beside the "
      "benchmark's and ours", NULL},
     {"Output", "answers", 0, "OUT", "write what was computed, a JSON line per row", NULL},
-    {"Judging", "strict", 0, NULL, "leave with 1 when a row disagrees (by both distance rules) or a box "
-     "contradicts itself",
+    {"Judging", "strict", 0, NULL, "leave with 1 when a row disagrees (by both distance rules) or "
+     "a box contradicts itself",
      NULL},
     {0},
 };
@@ -117,17 +117,17 @@ const st_command cmd_lint = {
     .name = "lint",
     .summary = "faults of a question set: wrong answers, ties, duplicates, boxes",
     .usage = "[options] ROWS --metadata FILE...",
-    .about = "Answer every row of a VSI-Bench style question set again, from scene metadata and the\n"
-             "words of its question alone, and list what disagrees, what cannot be answered, near\n"
-             "ties, duplicates, and what is wrong with boxes and counts. Absolute distance is judged\n"
-             "as the benchmark samples it, and between the solid boxes as\n"
-             "object_abs_distance_exact. Appearance order and routes need the video and count as\n"
-             "unanswerable.",
+    .about = "Answer every row of a VSI-Bench style question set again, from scene metadata and\n"
+             "the words of its question alone, and list what disagrees, what cannot be\n"
+             "answered, near ties, duplicates, and what is wrong with boxes and counts.\n"
+             "Absolute distance is judged as the benchmark samples it, and between the solid\n"
+             "boxes as object_abs_distance_exact. Appearance order and routes need the video\n"
+             "and count as unanswerable.",
     .options = options,
     .common = ST_COMMON_JOBS | ST_COMMON_JSON,
-    .output = "Lines about rows and metadata, then a table of question types. With --json one object:\n"
-              "{\"types\": {TYPE: {\"rows\", \"agree\", \"disagree\", \"unanswerable\"}}, \"boxes\": {...},\n"
-              "\"notes\": {...}, \"blind\": {...}, \"metadata\": [...]}",
+    .output = "Lines about rows and metadata, then a table of types. With --json one object:\n"
+              "{\"types\": {TYPE: {\"rows\", \"agree\", \"disagree\", \"unanswerable\"}},\n"
+              "\"boxes\": {...}, \"notes\": {...}, \"blind\": {...}, \"metadata\": [...]}",
     .exits = "0 done   1 --strict and something disagrees   2 wrong command line\n"
              "3 an input failed; each is named on stderr, and the rest was looked at",
     .examples = "spatial lint rows.jsonl --metadata scannet_meta_info.json arkit_meta_info.json\n"

@@ -128,6 +128,26 @@ static void print_scans(st_text *json, const work *w)
     st_json_write_end(&j);
 }
 
+static void print_tables(st_text *json, const st_scene_jobs *jobs)
+{
+    st_json_writer j;
+    st_json_write_start(&j, json, ST_JSON_COMPACT);
+    st_json_write_array(&j);
+    for (size_t i = 0; i < jobs->table_count; i++) {
+        const st_scene_table *t = &jobs->tables[i];
+        st_json_write_object(&j);
+        st_json_put_int(&j, "bytes", (int64_t)t->input.bytes);
+        st_json_put_int(&j, "duplicate_rows", (int64_t)t->odd.duplicate_rows);
+        st_json_put_int(&j, "long_rows", (int64_t)t->odd.long_rows);
+        st_json_put_int(&j, "rows", (int64_t)t->rows);
+        st_json_put_text(&j, "sha256", t->input.sha256);
+        st_json_put_int(&j, "short_rows", (int64_t)t->odd.short_rows);
+        st_json_put_int(&j, "unusable_rows", (int64_t)t->odd.unusable_rows);
+        st_json_write_end(&j);
+    }
+    st_json_write_end(&j);
+}
+
 static st_status write_manifest(work *w)
 {
     st_text text;
@@ -145,6 +165,9 @@ static st_status write_manifest(work *w)
     }
     print_scans(&text, w);
     ST_TRY_OR(s, out, st_manifest_add_section(&w->manifest, "scans", &text));
+    st_text_clear(&text);
+    print_tables(&text, &w->jobs);
+    ST_TRY_OR(s, out, st_manifest_add_section(&w->manifest, "label_tables", &text));
     s = st_manifest_write(&w->manifest, w->out);
 out:
     st_text_free(&text);
@@ -216,9 +239,20 @@ static st_status print_jobs(const work *w)
     return s;
 }
 
+static void say_table(const st_args *args, const st_scene_table *t)
+{
+    if (t->rows < ST_LABEL_ROWS_EXPECTED)
+        st_say(args, "%s: %zu usable rows; ScanNet's own table has 607", t->path, t->rows);
+    if (t->odd.short_rows + t->odd.long_rows + t->odd.duplicate_rows + t->odd.unusable_rows > 0)
+        st_say(args, "%s: %zu rows too short, %zu too long, %zu repeated, %zu of no use", t->path,
+               t->odd.short_rows, t->odd.long_rows, t->odd.duplicate_rows, t->odd.unusable_rows);
+}
+
 static st_exit say_summary(const work *w)
 {
     size_t made = 0, kept = 0;
+    for (size_t i = 0; i < w->jobs.table_count; i++)
+        say_table(w->args, &w->jobs.tables[i]);
     for (size_t i = 0; i < w->jobs.count; i++) {
         made += w->jobs.jobs[i].why.code == ST_OK;
         kept += w->jobs.jobs[i].kept;
@@ -273,11 +307,11 @@ const st_command cmd_scene = {
     .summary = "scans to scene metadata: room, boxes, labels, counts",
     .usage = "[options] SCAN... --out DIR",
     .about = "Measure raw scans. A SCAN is a ScanNet or ARKitScenes scan folder, or a folder of\n"
-             "them at any level of the dataset. Every scan gives a scene file with the room's area\n"
-             "and outline, an upright and a least-volume box per object, names, counts, what was\n"
-             "left out and why, and digests of all that it was made from. All scenes of a dataset\n"
-             "together give metadata in the VSI-Bench form. Scans whose scene file stands already,\n"
-             "made from the same bytes, are kept.",
+             "them at any level of the dataset. Every scan gives a scene file with the room's\n"
+             "area and outline, an upright and a least-volume box per object, names, counts,\n"
+             "what was left out and why, and digests of all that it was made from. All scenes\n"
+             "of a dataset together give metadata in the VSI-Bench form. Scans whose scene\n"
+             "file stands already, made from the same bytes, are kept.",
     .options = options,
     .common = ST_COMMON_JOBS | ST_COMMON_JSON,
     .output = "A line per scan. DIR/scenes/DATASET/SCAN.json, DIR/DATASET_meta_info[_SPLIT].json,\n"

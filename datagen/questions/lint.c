@@ -61,7 +61,7 @@ static const st_scene *find_scene(const lint_run *run, const st_vsi_row *row)
             return run->by_name[low];
         any = run->by_name[low];
     }
-    /* Made-up scenes keep a dataset name of their own; one scene of that name cannot be mistaken. */
+    /* Made scenes have dataset names of their own: the one scene of that name must be meant. */
     return any;
 }
 

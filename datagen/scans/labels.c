@@ -136,7 +136,7 @@ static const char *vsi_name(const st_label_table *table, st_str raw, int nyu40)
                 return v->label;
             break;
         case STI_VSI_ID: {
-            /* "doors" shares the id of "door" and counts; "shower door" has its own and does not. */
+            /* "doors" shares the id of "door" and counts; "shower door" has its own. */
             const int64_t id = sti_label_table_id(table, st_str_from(v->raw));
             if (st_str_is(raw, v->raw) || (id > 0 && sti_label_table_id(table, raw) == id))
                 return v->label;

@@ -40,7 +40,8 @@ static void print_renames(st_text *out)
     st_text_add(out, "\nRaw labels that are never objects\n ");
     for (size_t i = 0; i < sti_dropped_raw_count; i++)
         st_text_addf(out, "%s %s", i ? "," : "", sti_dropped_raw[i]);
-    st_text_add(out, "\n\nARKitScenes labels: label, NYU40 id, name in questions, benchmark's name\n");
+    st_text_add(out, "\n\nARKitScenes labels: label, NYU40 id, name in questions, benchmark's "
+                     "name\n");
     for (size_t i = 0; i < sti_arkit_count; i++) {
         const st_label_verdict v =
             st_label_of_arkit(st_str_from(sti_arkit[i].raw), ST_VOCABULARY_MIXED);

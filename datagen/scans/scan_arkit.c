@@ -1,4 +1,4 @@
-/* scan_arkit.c - an ARKitScenes folder, raw or 3dod: mesh, annotated boxes, the visit it belongs to.
+/* scan_arkit.c - an ARKitScenes folder, raw or 3dod: mesh, annotated boxes, the visit it is of.
  *
  * Objects are boxes; the vertices inside a box are its instance. Boxes and mesh share a frame whose
  * +Z is up as delivered, so there is no alignment to apply.

@@ -1,4 +1,4 @@
-/* scan_scannet.c - a ScanNet folder: mesh, alignment, and instances as sets of over-segmentation cells.
+/* scan_scannet.c - a ScanNet folder: mesh, alignment, and instances as sets of segments.
  *
  * The segments file gives every vertex a segment, the aggregation file gives every object its
  * segments. The two circulate in versions that do not fit each other, so every join is checked.
@@ -142,7 +142,7 @@ static st_status warn_of_ids(const sti_groups *groups, st_scan *scan, st_arena *
 
 /* --- joining --- */
 
-/* Segments that are on no vertex: a few come from mixed versions, many mean the wrong file (E-10). */
+/* Segments that are on no vertex: a few come from mixed versions, many from a wrong file (E-10). */
 static st_status check_missing(const sti_groups *groups, const claims *c, st_scan *scan,
                                st_arena *arena)
 {

@@ -1,4 +1,4 @@
-/* scan_scannet_files.c - the small files beside a ScanNet mesh: SCAN.txt, segs.json, aggregation.json.
+/* scan_scannet_files.c - the files beside a ScanNet mesh: SCAN.txt, segs.json, aggregation.json.
  *
  * Several tools wrote them over the years; what is parsed leniently here is what those tools
  * disagree about.

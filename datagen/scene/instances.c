@@ -220,25 +220,34 @@ static bool are_one(const st_object *a, const st_object *b)
            st_obb_overlap(&a->box, &b->box) > ST_DUPLICATE_OVERLAP_MIN;
 }
 
-/* Of two that are one, the one with more points stays; of equal ones the first. */
+static bool find_pair(size_t *first, size_t *second, const st_scene *s)
+{
+    for (size_t i = 0; i < s->object_count; i++)
+        for (size_t k = i + 1; k < s->object_count; k++)
+            if (are_one(&s->objects[i], &s->objects[k])) {
+                *first = i;
+                *second = k;
+                return true;
+            }
+    return false;
+}
+
+/* Of two that are one, the one with more points stays; of equal ones the first. The search starts
+ * again each time, because the one that stays may meet a third. */
 static st_status merge_duplicates(gathering *g)
 {
     st_scene *s = g->scene;
-    for (size_t i = 0; i < s->object_count; i++)
-        for (size_t k = i + 1; k < s->object_count; k++) {
-            if (!are_one(&s->objects[i], &s->objects[k]))
-                continue;
-            const size_t lost = s->objects[k].point_count > s->objects[i].point_count ? i : k;
-            const size_t kept = lost == i ? k : i;
-            s->objects[kept].flags |= ST_FLAG_DUPLICATE;
-            ST_TRY(drop(g, s->objects[lost].instance_id, s->objects[lost].raw_label,
-                        s->objects[lost].label, "duplicate"));
-            memmove(&s->objects[lost], &s->objects[lost + 1],
-                    (s->object_count - lost - 1) * sizeof *s->objects);
-            s->object_count--;
-            i = (size_t)-1;                     /* the kept one may meet a third: start again */
-            break;
-        }
+    size_t    first, second;
+    while (find_pair(&first, &second, s)) {
+        const bool   second_stays = s->objects[second].point_count > s->objects[first].point_count;
+        const size_t lost = second_stays ? first : second, kept = second_stays ? second : first;
+        s->objects[kept].flags |= ST_FLAG_DUPLICATE;
+        ST_TRY(drop(g, s->objects[lost].instance_id, s->objects[lost].raw_label,
+                    s->objects[lost].label, "duplicate"));
+        memmove(&s->objects[lost], &s->objects[lost + 1],
+                (s->object_count - lost - 1) * sizeof *s->objects);
+        s->object_count--;
+    }
     return st_ok();
 }
 

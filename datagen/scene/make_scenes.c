@@ -118,9 +118,8 @@ st_status st_scene_jobs_plan(st_scene_jobs *jobs, st_arena *arena, const char *c
 
 /* A label table, read once for all scans that share it. */
 typedef struct shared_table {
-    const char     *path;
+    st_scene_table  about;
     st_label_table *table;
-    st_input        input;
 } shared_table;
 
 typedef struct scene_run {
@@ -144,7 +143,7 @@ static void describe_bytes(st_input *input, const char *path, const void *bytes,
 static const shared_table *find_table(const scene_run *run, const char *path)
 {
     for (size_t i = 0; path && i < run->table_count; i++)
-        if (strcmp(run->tables[i].path, path) == 0)
+        if (strcmp(run->tables[i].about.path, path) == 0)
             return &run->tables[i];
     return NULL;
 }
@@ -161,10 +160,15 @@ static st_status load_tables(scene_run *run, st_arena *arena)
         st_str        bytes;
         ST_TRY(st_file_read(arena, &bytes, path, (size_t)16 << 20));
         ST_TRY(st_within(st_label_table_parse(&t->table, bytes), "%s", path));
-        t->path = path;
-        describe_bytes(&t->input, "scannetv2-labels.combined.tsv", bytes.data, bytes.size);
+        t->about = (st_scene_table){.path = path, .rows = st_label_table_rows(t->table),
+                                    .odd = st_label_table_oddities(t->table)};
+        describe_bytes(&t->about.input, "scannetv2-labels.combined.tsv", bytes.data, bytes.size);
         run->table_count++;
     }
+    ST_TRY(ST_ALLOC(arena, &run->jobs->tables, run->table_count));
+    for (size_t i = 0; i < run->table_count; i++)
+        run->jobs->tables[i] = run->tables[i].about;
+    run->jobs->table_count = run->table_count;
     return st_ok();
 }
 
@@ -177,7 +181,7 @@ static st_status add_shared_inputs(st_input **inputs, size_t *count, st_arena *a
     if (*count > 0)
         memcpy(all, *inputs, *count * sizeof **inputs);
     if (table)
-        all[(*count)++] = table->input;
+        all[(*count)++] = table->about.input;
     all[(*count)++] = run->settings;
     *inputs = all;
     return st_ok();

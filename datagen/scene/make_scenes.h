@@ -33,9 +33,19 @@ typedef struct st_scene_job {
     st_digest    inputs;        /* of the list of inputs               */
 } st_scene_job;
 
+/* A label table that the run used, and what was odd about it. */
+typedef struct st_scene_table {
+    const char       *path;
+    st_input          input;
+    size_t            rows;
+    st_label_oddities odd;
+} st_scene_table;
+
 typedef struct st_scene_jobs {
-    st_scene_job *jobs;         /* by dataset, then scan */
-    size_t        count;
+    st_scene_job   *jobs;       /* by dataset, then scan         */
+    size_t          count;
+    st_scene_table *tables;     /* known after the run           */
+    size_t          table_count;
 } st_scene_jobs;
 
 /* Find all scans at or below the paths and plan their work.

@@ -40,7 +40,8 @@ typedef struct st_object {
     int64_t     point_count;    /* 0 in published metadata                             */
     st_obb      box;            /* what questions are asked about                      */
     st_obb      box_min;        /* near-minimal volume box; equals box where there is one only */
-    double      aabb_min_m[3], aabb_max_m[3];   /* of the points; of the corners in published metadata */
+    double      aabb_min_m[3], aabb_max_m[3];   /* of the points; in published metadata, as
+                                                   given or of the corners             */
     bool        has_box_min;
     bool        referent;       /* its label alone names it (data.md 3.9)              */
     bool        countable;

@@ -1,4 +1,4 @@
-/* scene_file.c - our scene file, schema "st-scene/1": writer and reader side by side (data.md 3.13).
+/* scene_file.c - our scene file, "st-scene/1": writer and reader side by side (data.md 3.13).
  *
  * What was not measured is null. Keys come in the stated order, numbers are the shortest that read
  * back the same, so the same scene gives the same bytes.

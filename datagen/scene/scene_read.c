@@ -1,4 +1,4 @@
-/* scene_read.c - the one way in for scenes, whatever form they come in, and what all forms share. */
+/* scene_read.c - the one way in for scenes of any form, and what all forms share. */
 #include "datagen/scene/internal.h"
 
 #include "kernels/base/files.h"
@@ -196,7 +196,8 @@ static st_status read_document(st_scene_list *list, st_failure_list *failures, s
                            st_within(st_json_expect(root, ST_JSON_OBJECT), "%s", path));
     if (st_json_count(root) == 0)
         return add_failure(failures, arena, NULL, path,
-                           ST_FAIL(ST_ERR_DATA, "%s: expected scenes, found an empty object", path));
+                           ST_FAIL(ST_ERR_DATA, "%s: expected scenes, found an empty object",
+                                   path));
     return st_json_kind_of(st_json_member(&root, "schema")) == ST_JSON_TEXT
                ? read_one(list, failures, arena, path, root)
                : read_metadata(list, failures, arena, path, root);

@@ -209,7 +209,7 @@ st_status sti_vsi_meta_read(st_scene *scene, st_arena *arena, st_json root, st_s
     ST_TRY(st_json_expect(root, ST_JSON_OBJECT));
     ST_TRY(st_arena_copy_text(arena, &scene->scene_id, scene_id.data, scene_id.size));
     ST_TRY(read_dataset(&scene->dataset, arena, root, path));
-    /* Rescans of a ScanNet room share the first nine characters; other ids are rooms of their own. */
+    /* Rescans of a ScanNet room share nine characters; other ids are rooms of their own. */
     const bool scannet = strcmp(scene->dataset, "scannet") == 0 && scene_id.size == 12;
     ST_TRY(st_arena_copy_text(arena, &scene->space_id, scene_id.data, scannet ? 9 : scene_id.size));
     scene->split = "";

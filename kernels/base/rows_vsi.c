@@ -1,4 +1,4 @@
-/* rows_vsi.c - rows of the VSI-Bench form in and out, and the lines that all row forms are made of. */
+/* rows_vsi.c - rows of the VSI-Bench form in and out, and the lines that all forms are made of. */
 #include "kernels/base/rows_internal.h"
 
 #include "kernels/base/files.h"

@@ -95,7 +95,8 @@ static void right_answers_agree(void **state)
 {
     fixture *f = *state;
     lint(f, ROOM, COUNT_ROW(1, "chair", "2") SIZE_ROW(2, "sofa", "200") AREA_ROW(3, "20.3")
-         FAR_ROW(4, "bed", "sofa", "2.5") NEAR_ROW(5, "bed", "B") EASY_ROW(6, "bed", "sofa", "tv", "A")
+         FAR_ROW(4, "bed", "sofa", "2.5") NEAR_ROW(5, "bed", "B")
+         EASY_ROW(6, "bed", "sofa", "tv", "A")
          HARD_ROW(7, "sofa", "bed", "tv", "D") SIZE_ROW(8, "chair", "100"));
     for (size_t i = 0; i < 8; i++) {
         if (f->report.results[i].verdict != ST_LINT_AGREE)
@@ -112,7 +113,8 @@ static void changed_answers_are_noticed(void **state)
 {
     fixture *f = *state;
     lint(f, ROOM, COUNT_ROW(1, "chair", "3") SIZE_ROW(2, "sofa", "201") AREA_ROW(3, "20.2")
-         FAR_ROW(4, "bed", "sofa", "2.8") NEAR_ROW(5, "bed", "A") EASY_ROW(6, "bed", "sofa", "tv", "B")
+         FAR_ROW(4, "bed", "sofa", "2.8") NEAR_ROW(5, "bed", "A")
+         EASY_ROW(6, "bed", "sofa", "tv", "B")
          HARD_ROW(7, "sofa", "bed", "tv", "A") NEAR_ROW(8, "bed", "Z") AREA_ROW(9, "wide"));
     for (size_t i = 0; i < 9; i++)
         assert_int_equal(f->report.results[i].verdict, ST_LINT_DISAGREE);

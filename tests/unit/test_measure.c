@@ -200,7 +200,7 @@ static void plurals_are_mentioned_only(void **state)
     assert_false(f->scene.objects[0].referent || f->scene.objects[0].countable);
 }
 
-/* ARKitScenes: a box that leans a little is set upright, one that leans much is kept and flagged. */
+/* ARKitScenes: a box that leans a little is set upright, one that leans much is flagged. */
 static void annotated_boxes_are_kept_or_set_upright(void **state)
 {
     fixture *f = *state;
@@ -245,7 +245,8 @@ static void scannet_needs_a_table(void **state)
     room(f);
     must_fail(st_scene_measure(&f->scene, &f->arena, &f->scratch, &f->scan, NULL,
                                ST_VOCABULARY_MIXED), ST_ERR_USAGE,
-              "a ScanNet scan needs a label table: scannetv2-labels.combined.tsv, or --labels FILE");
+              "a ScanNet scan needs a label table: scannetv2-labels.combined.tsv, or --labels "
+              "FILE");
 }
 
 /* The released metadata stands in the raw frame less the mean vertex (data.md 3.12). */
@@ -263,7 +264,7 @@ static void the_vsi_form_is_in_the_raw_frame(void **state)
     st_failure_list failures = {0};
     st_text_init(&text);
     must(st_scene_write_vsi(&text, &f->scene, 1, ST_VSI_FORM_BENCH));
-    must(st_scene_parse(&list, &failures, &f->arena, st_text_view(&text), "scannet_meta_info.json"));
+    must(st_scene_parse(&list, &failures, &f->arena, st_text_view(&text), "scannet_meta.json"));
     double back[16], raw[3];
     st_pose_inverse(back, turn);
     st_pose_apply(raw, back, f->scene.objects[0].box_min.center_m);

@@ -54,8 +54,8 @@ static void published_questions_read(void **state)
     READS(ROOM_SIZE, "What is the size of this room (in square meters)? \nIf multiple rooms are "
                      "shown, estimate the size of the combined space.");
     assert_int_equal(r.slot_count, 0);
-    READS(DIRECTION_EASY, " If I am standing by the stove\n and facing the bed, is the table to the "
-                          "left or the right of the bed? ");
+    READS(DIRECTION_EASY, " If I am standing by the stove\n and facing the bed, is the table to "
+                          "the left or the right of the bed? ");
     slot_is(&r, "o", "bed");
 #undef READS
 }

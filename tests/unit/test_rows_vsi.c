@@ -96,7 +96,8 @@ static void bad_rows_are_named(void **state)
     must_fail(st_vsi_rows_parse(&f->rows, &f->arena,
                   st_str_from("{\"id\":1,\"scene_name\":\"a\",\"question_type\":\"t\","
                               "\"question\":\"q\",\"ground_truth\":\"A\","
-                              "\"options\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]}")),
+                              "\"options\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]"
+                              "}")),
               ST_ERR_LIMIT, "line 1: options: expected at most 8 entries, found 9");
 }
 

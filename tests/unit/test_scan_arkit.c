@@ -1,4 +1,4 @@
-/* test_scan_arkit.c - tiny ARKitScenes folders: boxes, the vertices inside them, visits and folds. */
+/* test_scan_arkit.c - tiny ARKitScenes folders: boxes, vertices inside them, visits, folds. */
 #include "check.h"
 
 #include "datagen/scans/internal.h"

@@ -186,7 +186,7 @@ static void files_that_do_not_fit_are_refused(void **state)
     assert_int_equal(read_scan(f).code, ST_ERR_FORMAT);
 }
 
-static void vertices_that_are_not_finite_keep_their_place(void **state)
+static void bad_vertices_keep_their_place(void **state)
 {
     fixture *f = *state;
     put_mesh(f, NAN);                           /* one of six: more than 5 % */
@@ -259,7 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_test_scan_needs_no_annotation, make, unmake),
         cmocka_unit_test_setup_teardown(a_bad_alignment_is_refused, make, unmake),
         cmocka_unit_test_setup_teardown(files_that_do_not_fit_are_refused, make, unmake),
-        cmocka_unit_test_setup_teardown(vertices_that_are_not_finite_keep_their_place, make, unmake),
+        cmocka_unit_test_setup_teardown(bad_vertices_keep_their_place, make, unmake),
         cmocka_unit_test_setup_teardown(groups_are_cleaned, make, unmake),
         cmocka_unit_test_setup_teardown(ids_are_read_leniently, make, unmake),
         cmocka_unit_test_setup_teardown(scans_are_found_below_a_path, make, unmake),

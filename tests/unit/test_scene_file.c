@@ -1,4 +1,4 @@
-/* test_scene_file.c - a scene written and read back is the same scene; a changed file is noticed. */
+/* test_scene_file.c - a scene written and read back is the same; a changed file is noticed. */
 #include "check.h"
 
 #include "datagen/scene/scene.h"
@@ -24,7 +24,8 @@ static st_object object(int id, const char *label, st_obb box)
 /* Two chairs, a desk, a lamp that stands for several; one dropped stool. */
 static void fill(st_scene *s, st_object objects[4], st_label_count counts[3])
 {
-    static st_dropped dropped[] = {{.instance_id = 9, .raw_label = "bench", .reason = "few_points"}};
+    static st_dropped dropped[] = {
+        {.instance_id = 9, .raw_label = "bench", .reason = "few_points"}};
     static st_input   inputs[] = {{.path = "scan/mesh.ply", .bytes = 12345,
         .sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}};
     static st_warning warnings[] = {
@@ -49,7 +50,8 @@ static void fill(st_scene *s, st_object objects[4], st_label_count counts[3])
         s->raw_to_scene[5 * k] = 1.0;
     s->room = (st_room){.known = true, .area_m2 = 12.0, .area_open_m2 = 11.5, .area_hull_m2 = 12.25,
                         .floor_area_m2 = -1.0, .area_vsi_m2 = 11.9, .area_vsi_sd_m2 = 0.05,
-                        .alpha_radius_m = 0.2, .center_m = {2, 1.5, 1.25}, .aabb_max_m = {4, 3, 2.5},
+                        .alpha_radius_m = 0.2, .center_m = {2, 1.5, 1.25},
+                        .aabb_max_m = {4, 3, 2.5},
                         .has_extent = true, .scene_type = "Bedroom / Hotel",
                         .flags = ST_FLAG_UNALIGNED, .outlines = outlines, .outline_count = 1};
 }

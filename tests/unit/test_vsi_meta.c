@@ -78,7 +78,8 @@ static void a_scene_reads(void **state)
 {
     fixture *f = *state;
     read_text(f, "{\"scene0707_01\":" SCENE("9.5", "{\"desk\":1,\"chair\":2,\"bed\":1}",
-              "{\"chair\":[" BOX(1) "," BOX(4) "],\"desk\":[" BOX(-3) "],\"bed\":[" BOX(9) "]}") "}");
+              "{\"chair\":[" BOX(1) "," BOX(4) "],\"desk\":[" BOX(-3) "],"
+              "\"bed\":[" BOX(9) "]}") "}");
     assert_int_equal(f->failures.count, 0);
     assert_int_equal(f->list.count, 1);
     const st_scene *s = &f->list.scenes[0];
@@ -259,8 +260,8 @@ static void a_scene_that_stands_twice_in_a_file_is_told(void **state)
     read_text(f, "{\"a\":" SCENE("9.5", "{}", "{}") ",\n\"a\":" SCENE("9.6", "{}", "{}")
                  ",\"b\":" SCENE("9.7", "{}", "{}") "}");
     char whole[256];
-    snprintf(whole, sizeof whole, "%s: line 2, column 3: duplicate object key near '\"a\"': the last "
-             "one is read", f->path);
+    snprintf(whole, sizeof whole, "%s: line 2, column 3: duplicate object key near '\"a\"': the "
+             "last one is read", f->path);
     assert_int_equal(f->failures.count, 1);
     assert_string_equal(f->failures.failures[0].why.text, whole);
     assert_int_equal(f->list.count, 2);
