@@ -6,6 +6,7 @@
  */
 #include "kernels/base/files.h"
 #include "kernels/base/limits.h"
+#include "kernels/base/log.h"
 #include "kernels/media/frames_internal.h"
 #include "kernels/media/image.h"
 
@@ -34,6 +35,7 @@ typedef struct video {
     AVCodecContext    *codec;
     struct SwsContext *scaler;
     AVPacket          *packet;
+    AVFrame           *incoming;        /* what the decoder writes, and empties when it has none */
     AVFrame           *frame;           /* the newest decoded one, when have_frame */
     int                stream;
     int                turn;            /* quarter turns clockwise to stand upright */
@@ -61,12 +63,14 @@ static st_status failed(const char *path, const char *what, int code)
 static st_status convert(struct SwsContext **scaler, unsigned char *rgb, int64_t rows,
                          int64_t columns, const AVFrame *frame, const char *path)
 {
+    if (!sws_isSupportedInput((enum AVPixelFormat)frame->format))      /* or swscale aborts */
+        return ST_FAIL(ST_ERR_UNSUPPORTED, "%s: pixels of this kind cannot become RGB", path);
     const int flags = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_BITEXACT;
     *scaler = sws_getCachedContext(*scaler, frame->width, frame->height,
                                    (enum AVPixelFormat)frame->format, (int)columns, (int)rows,
                                    AV_PIX_FMT_RGB24, flags, NULL, NULL, NULL);
     if (!*scaler)
-        return ST_FAIL(ST_ERR_UNSUPPORTED, "%s: pixels of this kind cannot become RGB", path);
+        return ST_FAIL(ST_ERR_MEMORY, "%s: no memory to make RGB", path);
 
     int *from, *to, from_range, to_range, brightness, contrast, saturation;
     if (sws_getColorspaceDetails(*scaler, &from, &from_range, &to, &to_range, &brightness,
@@ -130,8 +134,10 @@ static st_status open_format(video *v)
     av_dict_set(&options, "protocol_whitelist", "file", 0);
     int code = avformat_open_input(&v->format, url, NULL, &options);
     av_dict_free(&options);
-    if (code < 0)
-        return failed(v->path, code == AVERROR_INVALIDDATA ? "not a video" : "", code);
+    if (code < 0) {
+        const bool refused = code == AVERROR(ENOENT) || code == AVERROR(EACCES);
+        return failed(v->path, refused ? "" : "not a video", code);
+    }
     code = avformat_find_stream_info(v->format, NULL);
     if (code < 0)
         return failed(v->path, "not a video", code);
@@ -168,6 +174,10 @@ static st_status list_packets(video *v)
     }
     if (v->count == 0)
         return ST_FAIL(ST_ERR_FORMAT, "%s: the video has no frames", v->path);
+    const int64_t promised = v->format->streams[v->stream]->nb_frames;
+    if (promised > (int64_t)v->count)
+        st_log(ST_LEVEL_WARN, "media", "%s: the container names %lld frames, %zu are there",
+               v->path, (long long)promised, v->count);
     if (!v->counted)
         qsort(v->entries, v->count, sizeof *v->entries, by_pts);
     return st_ok();
@@ -221,8 +231,10 @@ static st_status decode_one(video *v, bool *got)
 {
     *got = false;
     for (;;) {
-        int code = avcodec_receive_frame(v->codec, v->frame);
+        int code = avcodec_receive_frame(v->codec, v->incoming);
         if (code >= 0) {
+            av_frame_unref(v->frame);
+            av_frame_move_ref(v->frame, v->incoming);
             *got = true;
             v->have_frame = true;
             v->frame_pts = v->counted ? v->decoded : v->frame->best_effort_timestamp;
@@ -310,6 +322,7 @@ static st_status video_at(st_frame_source *source, st_frame *frame, int64_t inde
 static void video_close(st_frame_source *source)
 {
     video *v = (video *)source;
+    av_frame_free(&v->incoming);
     av_frame_free(&v->frame);
     av_packet_free(&v->packet);
     avcodec_free_context(&v->codec);
@@ -325,8 +338,9 @@ static st_status start(video *v, const char *path)
 {
     ST_TRY(st_arena_copy_text(&v->arena, &v->path, path, strlen(path)));
     v->packet = av_packet_alloc();
+    v->incoming = av_frame_alloc();
     v->frame = av_frame_alloc();
-    if (!v->packet || !v->frame)
+    if (!v->packet || !v->incoming || !v->frame)
         return ST_FAIL(ST_ERR_MEMORY, "%s: no memory to decode", path);
     ST_TRY(open_format(v));
     ST_TRY(list_packets(v));

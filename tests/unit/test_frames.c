@@ -321,6 +321,36 @@ static void what_is_no_video_says_so(void **state)
     must_fail(st_frames_open(&source, f->folder, 1.0), ST_ERR_DATA, sentence);
 }
 
+/* A copy cut short gives the frames it still has, the last one in place of those it lost. */
+static void cut_videos_give_what_they_have(void **state)
+{
+    static const char *const names[] = {"plain.avi", "bare.h264", "steady.mp4"};
+    fixture *f = *state;
+    for (size_t i = 0; i < COUNT(names); i++) {
+        char whole[100];
+        st_map map;
+        snprintf(whole, sizeof whole, VIDEO "%s", names[i]);
+        must(st_map_open(&map, whole));
+        must(st_file_write(in(f, names[i]), map.data, map.size * 9 / 10));
+        st_map_close(&map);
+
+        st_frame_source *source;
+        st_frame frame;
+        bool got = true;
+        int64_t count = 0;
+        open_or_skip(&source, f->path);
+        for (;; count++) {
+            must(st_frames_next(source, &frame, &got));
+            if (!got)
+                break;
+            assert_true(frame.rows > 0);
+        }
+        assert_int_equal(count, st_frames_info_get(source).count);
+        assert_in_range(count, 5, 50);
+        st_frames_close(source);
+    }
+}
+
 static void streams_are_thinned(void **state)
 {
     (void)state;
@@ -347,6 +377,7 @@ int main(void)
         TEST(uneven_rates_keep_their_times),
         TEST(turned_videos_stand_upright),
         TEST(what_is_no_video_says_so),
+        TEST(cut_videos_give_what_they_have),
         TEST(streams_are_thinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
