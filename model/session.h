@@ -170,7 +170,7 @@ ST_CHECKED st_status st_session_save(const st_session *session, const char *path
 
 /* Read it back into a session with the same plan.
  *
- * Fails   ST_ERR_DATA "PATH was saved by another model (digest 12ab..., this one is 34cd...)";
+ * Fails   ST_ERR_DATA "PATH: saved by another model or rule (12ab..., this one is 34cd...)";
  *         ST_ERR_FORMAT cut, damaged, or of another version; ST_ERR_USAGE another plan
  */
 ST_CHECKED st_status st_session_load(st_session *session, const char *path);

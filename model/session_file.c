@@ -135,7 +135,7 @@ static st_status check_owner(const st_session *s, const header *h)
     memcpy(theirs.bytes, h->network, DIGEST_BYTES);
     if (memcmp(theirs.bytes, own->bytes, DIGEST_BYTES) != 0) {
         char a[65], b[65];
-        return ST_FAIL(ST_ERR_DATA, "saved by another model (%.12s, this one is %.12s)",
+        return ST_FAIL(ST_ERR_DATA, "saved by another model or rule (%.12s, this one is %.12s)",
                        st_digest_print(a, &theirs), st_digest_print(b, own));
     }
     st_session_plan plan;

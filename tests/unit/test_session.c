@@ -338,7 +338,7 @@ static void wrong_files_are_refused(void **state)
     st_network *other = tiny_network(folder);
     must(st_session_create(&t, other, &plan));
     char a[65], b[65];
-    snprintf(sentence, sizeof sentence, "saved by another model (%.12s, this one is %.12s)",
+    snprintf(sentence, sizeof sentence, "saved by another model or rule (%.12s, this one is %.12s)",
              st_digest_print(a, &f->network->digest), st_digest_print(b, &other->digest));
     check_refused(t, path, good, ST_ERR_DATA, sentence);
     st_session_free(t);
