@@ -11,7 +11,7 @@
 
 enum {
     LANES = 16,
-    WALK_ROWS_MAX = 3,          /* from 4 rows of x on, widening a tile for BLAS is quicker     */
+    WALK_ROWS_MAX = 6,          /* from 7 rows of x on, widening a tile for BLAS is quicker     */
     WALK_BLOCK = 32,            /* weight rows a worker takes at once                           */
     WIDEN_BLOCK = 1 << 16
 };

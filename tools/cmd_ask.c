@@ -19,7 +19,7 @@ static const st_option options[] = {
     {NULL, "max-frames", 0, "N", "at most so many, spread over the whole video", "128"},
     {NULL, "size", 0, "RxC", "rows and columns that frames are resized to", "352x480"},
     {"Rule", "preset", 0, "NAME", "train or eval-compat; as the model folder says otherwise", NULL},
-    {NULL, "set", 0, "FLAG=on|off...", "one switch of ttt_config.json, such as use_muon=off", NULL},
+    {NULL, "set", 0, "LIST", "switches of ttt_config.json: use_muon=off,ttt_prenorm=off", NULL},
     {"Answer", "max-tokens", 'n', "N", "tokens of an answer at most", "256"},
     {NULL, "temperature", 0, "T", "0 takes the likeliest token", "0"},
     {NULL, "top-k", 0, "K", "draw from the K likeliest tokens; 0: from all", "0"},
@@ -104,17 +104,18 @@ static st_status read_rule(ask_run *run)
         ST_TRY(st_args_choice(run->args, "preset", presets, &preset));
         st_ttt_config_set_preset(&run->config, preset == 0 ? ST_TTT_TRAIN : ST_TTT_EVAL_COMPAT);
     }
-    const char *const *sets;
-    const size_t count = st_args_list(run->args, "set", &sets);
-    for (size_t i = 0; i < count; i++) {
-        const char *equals = strchr(sets[i], '=');
-        const bool on = equals && strcmp(equals, "=on") == 0;
-        if (!on && !(equals && strcmp(equals, "=off") == 0))
-            return ST_FAIL(ST_ERR_USAGE, "--set: expected FLAG=on or FLAG=off, found \"%s\"",
-                           sets[i]);
-        const char *name;
-        ST_TRY(st_arena_copy_text(&run->arena, &name, sets[i], (size_t)(equals - sets[i])));
-        ST_TRY(st_within(st_ttt_config_set_flag(&run->config, name, on), "--set"));
+    const char *list = st_args_text(run->args, "set");
+    st_str rest = st_str_from(list ? list : ""), word;
+    while (list && st_str_next_field(&word, &rest, ',')) {
+        st_str name, value = word;
+        const bool split = st_str_next_field(&name, &value, '=');
+        const bool on = split && st_str_is(value, "on");
+        if (!on && !(split && st_str_is(value, "off")))
+            return ST_FAIL(ST_ERR_USAGE, "--set: expected FLAG=on or FLAG=off, found \"%.*s\"",
+                           ST_STR_ARG(word));
+        const char *flag;
+        ST_TRY(st_arena_copy_text(&run->arena, &flag, name.data, name.size));
+        ST_TRY(st_within(st_ttt_config_set_flag(&run->config, flag, on), "--set"));
     }
     return st_ok();
 }
@@ -392,7 +393,7 @@ static st_status run_ask(st_exit *exit_code, const st_args *args)
 const st_command cmd_ask = {
     .name = "ask",
     .summary = "questions about a video",
-    .usage = "[options] --model DIR --video NAME QUESTION...",
+    .usage = "QUESTION... --model DIR --video NAME [options]",
     .about = "Read a video once and answer one or more questions about it; each question sees\n"
              "the video alone, not the questions before. Tokens appear as they come. A session\n"
              "that was saved can be asked again, or read on with another --video.",

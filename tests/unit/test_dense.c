@@ -79,7 +79,7 @@ static void check_linear(fixture *f, int64_t T, int64_t R, int64_t C, st_dtype d
 
 static void linear_agrees_with_its_definition(void **state)
 {
-    static const int64_t rows[] = {1, 2, 3, 4, 17}, widths[] = {1, 15, 16, 17, 100};
+    static const int64_t rows[] = {1, 2, 6, 7, 17}, widths[] = {1, 15, 16, 17, 100};
     for (size_t i = 0; i < COUNT(rows) * COUNT(widths) * 8; i++)
         check_linear(*state, rows[i / 8 / COUNT(widths)], 33, widths[i / 8 % COUNT(widths)],
                      i & 1 ? ST_BF16 : ST_F32, i & 2, i & 4 ? ST_LINEAR_ADD : ST_LINEAR_SET);
@@ -88,7 +88,7 @@ static void linear_agrees_with_its_definition(void **state)
 /* 2048 x 1030 weights do not fit one tile: the product is put together from several. */
 static void linear_walks_several_tiles(void **state)
 {
-    check_linear(*state, 5, 1030, 2048, ST_BF16, true, ST_LINEAR_SET);
+    check_linear(*state, 8, 1030, 2048, ST_BF16, true, ST_LINEAR_SET);
     check_linear(*state, 1, 1030, 2048, ST_BF16, false, ST_LINEAR_ADD);
 }
 

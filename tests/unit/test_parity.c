@@ -1,0 +1,240 @@
+/* Parity keeps the score honestly: a folder of this program's own answers agrees, and one changed
+ * number anywhere does not. Stored answers of an independent program are checked when they are here.
+ */
+#include "unit/tiny_model.h"
+
+#include "model/parity.h"
+
+enum { TOKENS = 31, GRID_TOKENS = 6, PATCHES = 24, FEATURES = 1536 };
+
+/* A model folder and its inputs; answers are added by the tests. */
+typedef struct fixture {
+    char     folder[64];
+    st_arena arena;
+    int64_t *ids, *labels, *grid;
+    float   *pixels;
+} fixture;
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    const st_model_config config = tiny_config();
+    tiny_model_make(f->folder, &config, 21);
+    st_arena_init(&f->arena, "parity test");
+    must(ST_ALLOC(&f->arena, &f->ids, TOKENS));
+    must(ST_ALLOC(&f->arena, &f->labels, TOKENS));
+    must(ST_ALLOC(&f->arena, &f->grid, 3));
+    must(ST_ALLOC(&f->arena, &f->pixels, 3 * PATCHES * FEATURES));
+    st_rng rng = st_rng_from(4);
+    for (int i = 0; i < TOKENS; i++) {
+        const bool visual = i >= 4 && i < 4 + 3 * 7 && (i - 4) % 7 < GRID_TOKENS;
+        f->ids[i] = visual ? TINY_VIDEO : (int64_t)st_rng_below(&rng, 90);
+        f->labels[i] = i < 26 ? -100 : f->ids[i];
+    }
+    memcpy(f->grid, (int64_t[]){3, 4, 6}, 3 * sizeof(int64_t));
+    for (int i = 0; i < 3 * PATCHES * FEATURES; i++)
+        f->pixels[i] = (float)st_rng_between(&rng, -1.0, 1.0);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    char path[512];
+    snprintf(path, sizeof path, "%s/io.safetensors", f->folder);
+    unlink(path);
+    tiny_model_remove(f->folder);
+    st_arena_free(&f->arena);
+    free(f);
+    return 0;
+}
+
+static st_tensor view(void *data, st_dtype dtype, int rank, int64_t a, int64_t b)
+{
+    return (st_tensor){.data = data, .shape = {a, b}, .rank = rank, .dtype = dtype};
+}
+
+/* The inputs and these answers as the folder's stored vectors. */
+static void store(fixture *f, const st_named_tensor *answers, size_t count)
+{
+    st_named_tensor all[64] = {
+        {"input_ids", view(f->ids, ST_I64, 1, TOKENS, 0)},
+        {"labels", view(f->labels, ST_I64, 1, TOKENS, 0)},
+        {"pixel_values_videos", view(f->pixels, ST_F32, 2, 3 * PATCHES, FEATURES)},
+        {"video_grid_thw", view(f->grid, ST_I64, 2, 1, 3)},
+    };
+    assert_true(4 + count <= COUNT(all));
+    memcpy(all + 4, answers, count * sizeof *answers);
+    char path[512];
+    snprintf(path, sizeof path, "%s/io.safetensors", f->folder);
+    must(st_safetensors_save(path, all, 4 + count, NULL, 0));
+}
+
+static void run(st_parity *report, const char *folder, st_ttt_preset preset)
+{
+    const st_parity_options options = {.preset = preset, .jobs = 1};
+    st_parity_init(report);
+    must(st_parity_run(report, folder, &options));
+}
+
+/* Names and shapes of all answers a model folder may store, with zeros in them. */
+static size_t blank_answers(fixture *f, st_named_tensor *to)
+{
+    const struct { const char *name; st_dtype dtype; int rank; int64_t a, b; } list[] = {
+        {"position_ids", ST_I64, 2, 3, TOKENS}, {"rope_delta", ST_I64, 1, 1, 0},
+        {"vision.last_hidden", ST_F32, 2, 3 * PATCHES, 16},
+        {"vision.merged", ST_F32, 2, 3 * GRID_TOKENS, 32},
+        {"vision.deepstack0", ST_F32, 2, 3 * GRID_TOKENS, 32},
+        {"vision.deepstack1", ST_F32, 2, 3 * GRID_TOKENS, 32},
+        {"base.logits", ST_F32, 2, TOKENS, 96}, {"layer0.hidden", ST_F32, 2, TOKENS, 32},
+        {"layer1.hidden", ST_F32, 2, TOKENS, 32}, {"layer2.hidden", ST_F32, 2, TOKENS, 32},
+        {"layer3.hidden", ST_F32, 2, TOKENS, 32}, {"logits", ST_F32, 2, TOKENS, 96},
+        {"loss", ST_F32, 0, 0, 0},
+    };
+    for (size_t i = 0; i < COUNT(list); i++) {
+        st_tensor x = view(NULL, list[i].dtype, list[i].rank, list[i].a, list[i].b);
+        unsigned char *zeros;
+        must(ST_ALLOC(&f->arena, &zeros, st_tensor_bytes(&x)));
+        x.data = zeros;
+        to[i] = (st_named_tensor){list[i].name, x};
+    }
+    return COUNT(list);
+}
+
+/* This program's own answers, copied so that they can be changed. */
+static size_t own_answers(fixture *f, st_named_tensor *to)
+{
+    st_parity report;
+    const size_t count = blank_answers(f, to);
+    store(f, to, count);
+    run(&report, f->folder, ST_TTT_TRAIN);
+    assert_false(report.pass);
+    assert_int_equal(report.computed_count, count);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < count; k++)
+            if (strcmp(to[i].name, report.computed[k].name) == 0)
+                memcpy(to[i].tensor.data, report.computed[k].tensor.data,
+                       st_tensor_bytes(&to[i].tensor));
+    st_parity_free(&report);
+    store(f, to, count);
+    return count;
+}
+
+static void own_answers_agree(void **state)
+{
+    fixture *f = *state;
+    st_named_tensor answers[16];
+    st_parity report;
+    const size_t count = own_answers(f, answers);
+    run(&report, f->folder, ST_TTT_TRAIN);
+    assert_true(report.pass);
+    assert_int_equal(report.count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_near(report.entry[i].error, 0.0, 0.0);
+    st_parity_free(&report);
+}
+
+static void one_changed_number_fails(void **state)
+{
+    fixture *f = *state;
+    st_named_tensor answers[16];
+    st_rng rng = st_rng_from(9);
+    const size_t count = own_answers(f, answers);
+    for (size_t i = 0; i < count; i++) {
+        const st_tensor *x = &answers[i].tensor;
+        const size_t at = st_rng_below(&rng, (uint64_t)st_tensor_count(x));
+        float  *real = x->dtype == ST_F32 ? (float *)x->data + at : NULL;
+        int64_t *whole = x->dtype == ST_I64 ? (int64_t *)x->data + at : NULL;
+        const float kept = real ? *real : 0.0f;
+        if (real)
+            *real += 0.01f;
+        else
+            *whole += 1;
+        store(f, answers, count);
+        st_parity report;
+        run(&report, f->folder, ST_TTT_TRAIN);
+        assert_false(report.pass);
+        for (size_t k = 0; k < report.count; k++)
+            assert_int_equal(report.entry[k].pass,
+                             strcmp(report.entry[k].name, answers[i].name) != 0);
+        st_parity_free(&report);
+        if (real)
+            *real = kept;
+        else
+            *whole -= 1;
+    }
+}
+
+static void what_is_not_computed_fails(void **state)
+{
+    fixture *f = *state;
+    st_named_tensor answers[16];
+    size_t count = own_answers(f, answers);
+    answers[count++] = (st_named_tensor){"layer9.hidden", answers[7].tensor};
+    store(f, answers, count);
+    st_parity report;
+    run(&report, f->folder, ST_TTT_TRAIN);
+    assert_false(report.pass);
+    assert_string_equal(report.entry[count - 1].name, "layer9.hidden");
+    assert_string_equal(report.entry[count - 1].note, "stored, and nothing here computes it");
+    st_parity_free(&report);
+
+    /* Fewer visual tokens than the grid has: a difference, in words. */
+    f->ids[5] = 3;
+    store(f, answers, count - 1);
+    run(&report, f->folder, ST_TTT_TRAIN);
+    assert_false(report.pass);
+    assert_string_equal(report.entry[0].note, "a grid of 6 tokens has 1 in the sequence");
+    st_parity_free(&report);
+    f->ids[5] = TINY_VIDEO;
+}
+
+static void empty_folders_are_refused(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/spatial-empty-XXXXXX", sentence[128];
+    assert_non_null(mkdtemp(folder));
+    const st_parity_options options = {.jobs = 1};
+    st_parity report;
+    st_parity_init(&report);
+    snprintf(sentence, sizeof sentence, "%s holds no stored vectors", folder);
+    must_fail(st_parity_run(&report, folder, &options), ST_ERR_DATA, sentence);
+    st_parity_free(&report);
+    rmdir(folder);
+}
+
+static void check_shared(const char *folder, st_ttt_preset preset)
+{
+    st_parity report;
+    run(&report, folder, preset);
+    for (size_t i = 0; i < report.count; i++)
+        if (!report.entry[i].pass)
+            printf("%s: %g, allowed %g\n", report.entry[i].name, report.entry[i].error,
+                   report.entry[i].tolerance);
+    assert_true(report.pass);
+    st_parity_free(&report);
+}
+
+static void stored_vectors_agree(void **state)
+{
+    (void)state;
+    char path[512];
+    if (!shared_path(path, sizeof path, "goldens/README.md"))
+        skip();
+    *strrchr(path, '/') = '\0';
+    check_shared(path, ST_TTT_TRAIN);
+    check_shared(path, ST_TTT_EVAL_COMPAT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(own_answers_agree),
+        cmocka_unit_test(one_changed_number_fails),
+        cmocka_unit_test(what_is_not_computed_fails),
+        cmocka_unit_test(empty_folders_are_refused),
+        cmocka_unit_test(stored_vectors_agree),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
