@@ -8,6 +8,8 @@
 enum { GRIDS = 9, ROWS = 4, COLUMNS = 6, PATCHES = ROWS * COLUMNS, FEATURES = 1536 };
 enum { V = 96, H = 32 };
 
+static const double MUON_TOLERANCE = 5e-5;
+
 /* A prompt with a video: text, nine grids with one to three tokens behind each, text. */
 typedef struct fixture {
     char        folder[64];
@@ -157,9 +159,8 @@ static void read_streamed(fixture *f, const st_session_plan *plan, int step, see
     st_session_free(s);
 }
 
-static void streamed_equals_one_pass(void **state)
+static void check_streams(fixture *f, double tolerance)
 {
-    fixture *f = *state;
     static seen whole, streamed;
     float expected[V], got[V];
     const st_session_plan plan = plan_of(256);
@@ -172,9 +173,21 @@ static void streamed_equals_one_pass(void **state)
             const st_session_plan cut = plan_of(rows[k]);
             read_streamed(f, &cut, steps[i], &streamed, got);
             assert_int_equal(streamed.rows, whole.rows);
-            check_close(streamed.hidden, whole.hidden, whole.rows * H, 1e-5);
-            check_close(got, expected, V, 1e-5);
+            check_close(streamed.hidden, whole.hidden, whole.rows * H, tolerance);
+            check_close(got, expected, V, tolerance);
         }
+}
+
+/* Roundings differ with the number of rows that share a product. Newton-Schulz can widen a
+ * difference up to 493-fold, three layers in a row: 1e-5 is measured with it, 5e-5 allowed, because
+ * another machine's BLAS rounds elsewhere. Without it nothing is widened. */
+static void streamed_equals_one_pass(void **state)
+{
+    fixture *f = *state;
+    check_streams(f, MUON_TOLERANCE);
+    f->network->config.ttt.muon = false;
+    check_streams(f, 1e-5);
+    f->network->config.ttt.muon = true;
 }
 
 /* A question after three grids answers as if the video had three grids. */
@@ -197,7 +210,7 @@ static void a_fork_sees_the_video_end(void **state)
     must_fail(st_session_logits(s, got), ST_ERR_USAGE,
               "24 tokens are in flight: end the video first");
     ask_on_a_fork(f, s, got);
-    check_close(got, expected, V, 1e-5);
+    check_close(got, expected, V, MUON_TOLERANCE);
     st_session_free(s);
 }
 
@@ -362,7 +375,7 @@ static void bounded_equals_unbounded_while_it_has_room(void **state)
     plan.anchor_first = 5;
     plan.anchor_recent = 200;
     read_streamed(f, &plan, 2, &bounded, got);
-    check_close(bounded.hidden, whole.hidden, whole.rows * H, 1e-5);
+    check_close(bounded.hidden, whole.hidden, whole.rows * H, MUON_TOLERANCE);
 
     /* What a bounded anchor sees does not depend on how the stream was cut. */
     static seen one, three;
@@ -370,7 +383,7 @@ static void bounded_equals_unbounded_while_it_has_room(void **state)
     plan.anchor_recent = 17;
     read_streamed(f, &plan, 1, &one, a);
     read_streamed(f, &plan, 3, &three, b);
-    check_close(one.hidden, three.hidden, one.rows * H, 1e-5);
+    check_close(one.hidden, three.hidden, one.rows * H, MUON_TOLERANCE);
     assert_true(memcmp(one.hidden, whole.hidden, sizeof(float) * (size_t)(whole.rows * H)) != 0);
 }
 
@@ -442,7 +455,7 @@ static void low_latency_holds_nothing_back(void **state)
     read_whole(f, &plan, &whole, expected);
     plan.lookahead = ST_LOOKAHEAD_NONE;
     read_whole(f, &plan, &streamed, got);
-    check_close(streamed.hidden, whole.hidden, whole.rows * H, 1e-5);
+    check_close(streamed.hidden, whole.hidden, whole.rows * H, MUON_TOLERANCE);
 
     st_session *s;
     must(st_session_create(&s, f->network, &plan));

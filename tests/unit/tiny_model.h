@@ -15,7 +15,7 @@
 
 #include <unistd.h>
 
-enum { TINY_IMAGE = 90, TINY_VIDEO = 91, TINY_CHUNK = 12, TINY_WINDOW = 10 };
+enum { TINY_IMAGE = 90, TINY_VIDEO = 91, TINY_CHUNK = 24, TINY_WINDOW = 10 };
 
 static inline st_model_config tiny_config(void)
 {
