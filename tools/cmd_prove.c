@@ -10,7 +10,8 @@
 #include <string.h>
 
 static const st_option options[] = {
-    {"Input", "scans", 0, "FILE...", "scene files, published metadata, raw scans, or folders of them", NULL},
+    {"Input", "scans", 0, "FILE...",
+     "scene files, published metadata, raw scans, or folders of them", NULL},
     {NULL, "templates", 0, "FILE", "the pack whose words the rows are in", NULL},
     {"Output", "brief", 0, NULL, "a line per row, without the steps", NULL},
     {NULL, NULL, 0, NULL, NULL, NULL},
@@ -39,7 +40,7 @@ static st_status find_kind(row_kind *kind, st_arena *arena, const char *path)
     while (st_str_next_line(&line, &text) && st_str_trim(line).size == 0)
         ;
     st_json_doc *doc;
-    *kind = ROWS_VSI;                   /* also an array over many lines, which is no document yet */
+    *kind = ROWS_VSI;                   /* also an array over many lines: its first is no JSON */
     if (line.size == 0 || st_json_parse(&doc, line).code != ST_OK)
         return st_ok();
     const st_json root = st_json_root(doc);

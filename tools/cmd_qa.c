@@ -348,7 +348,8 @@ static st_status run_qa(st_exit *exit_code, const st_args *args)
     if (finished) {
         s = st_within(recall(&run, st_json_root(finished)), "%s/manifest.json", run.out);
         st_json_free(finished);
-        st_say(args, "%s is finished already: same inputs, same settings, all files whole", run.out);
+        st_say(args, "%s is finished already: same inputs, same settings, all files whole",
+               run.out);
     } else {
         s = generate(&run);
     }

@@ -1,4 +1,4 @@
-/* generate.c - the two phases: scenes to candidates on many threads, candidates to records on one. */
+/* generate.c - phase 1, scenes to candidates on many threads; phase 2, candidates to records. */
 #include "datagen/questions/internal.h"
 
 #include "kernels/base/log.h"

@@ -1,8 +1,8 @@
 /* prove_expect.c - from a scene and the labels of a question to the record that must be written.
  *
  * Written against data.md 5.2 to 5.7, not against the generator: referents are counted here, boxes
- * measured here, sectors told apart here. What both share are formats (the id, the order of options,
- * the filling of a template) and the table of thresholds.
+ * measured here, sectors told apart here. What both share are formats (the id, the order of
+ * options, the filling of a template) and the table of thresholds.
  */
 #include "datagen/questions/internal.h"
 #include "datagen/questions/prove_internal.h"

@@ -31,7 +31,7 @@ ST_CHECKED st_status sti_expect(st_record *expected, const char **why, st_arena 
 /* Append what was derived, line by line. */
 ST_CHECKED st_status sti_print_steps(st_text *steps, const st_record *expected);
 
-/* The first difference between what a record says and what it should say, NULL when there is none. */
+/* The first difference between what a record says and what it should say, NULL without one. */
 ST_CHECKED st_status sti_compare(const char **why, st_arena *arena, const st_record *said,
                                  const st_record *expected);
 

@@ -96,8 +96,8 @@ typedef struct st_qa_result {
  *   result    lives in the arena; borrows from scenes and pack
  *   progress  is stepped once per scene; may be NULL
  *
- * Fails   ST_ERR_DATA the pack has no template for a type that is asked, or two scenes share dataset
- *         and id and differ; ST_ERR_MEMORY.
+ * Fails   ST_ERR_DATA the pack has no template for a type that is asked, or two scenes share
+ *         dataset and id and differ; ST_ERR_MEMORY.
  */
 ST_CHECKED st_status st_qa_generate(st_qa_result *result, st_arena *arena,
                                     const st_scene_list *scenes, const st_qa_settings *settings,

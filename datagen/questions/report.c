@@ -24,8 +24,11 @@ static void sort_pools(int order[ST_QA_POOLS], const st_qa_result *result)
     for (int i = 0; i < ST_QA_POOLS; i++) {
         int at = i;
         st_qa_pool_name(name, &result->pools[i]);
-        for (; at > 0 && strcmp(st_qa_pool_name(before, &result->pools[order[at - 1]]), name) > 0; at--)
+        while (at > 0 &&
+               strcmp(st_qa_pool_name(before, &result->pools[order[at - 1]]), name) > 0) {
             order[at] = order[at - 1];
+            at--;
+        }
         order[at] = i;
     }
 }

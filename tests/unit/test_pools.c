@@ -190,6 +190,62 @@ static void distances_are_flattened(void **state)
     assert_int_equal(count_of("2.0"), 4);
 }
 
+/* Shares hold on their threshold: 3 of 10 answers, 2 of 10 labels, 3 of 20 nearest labels stay. */
+static void shares_hold_on_their_threshold(void **state)
+{
+    (void)state;
+    static const char *const counts[] = {"2", "3", "4", "5", "6"};
+    for (int more = 0; more <= 1; more++) {
+        begin(ST_QUESTION_COUNTING, 0);
+        put_many(3 + more, counts[0], labels[pool.count % 5]);
+        for (int i = 0; i < 7; i++)
+            put(50 + i, counts[1 + i % 4], labels[i % 5]);
+        for (size_t i = 0; i < pool.count; i++)
+            list[i]->about = labels[i % 6];
+        must(sti_pool_balance(&pool, &arena, &settings));
+        assert_int_equal(pool.count, 10);           /* of eleven the fourth "2" goes */
+
+        begin(ST_QUESTION_COUNTING, 0);
+        for (int i = 0; i < 10 + more; i++)
+            put(i, counts[i % 5], i < 2 + more ? "chair" : labels[4 + i % 8]);
+        must(sti_pool_balance(&pool, &arena, &settings));
+        assert_int_equal(pool.count, 10);
+
+        begin(ST_QUESTION_REL_DISTANCE, 4);
+        for (int i = 0; i < 20 + more; i++) {
+            const int k = i < 3 + more ? 0 : 1 + i % 11;
+            sti_candidate *c = put(0, labels[k], "x");      /* one scene: no prior to learn */
+            for (int o = 0; o < 4; o++)
+                c->slot[1 + o] = (k + o) % LABELS;
+        }
+        settings.thresholds.blind_content_ratio = 4;        /* the majority alone is at stake */
+        must(sti_pool_balance(&pool, &arena, &settings));
+        assert_int_equal(count_of(labels[0]), 3);
+        settings.thresholds.blind_content_ratio = st_thresholds_default.blind_content_ratio;
+    }
+}
+
+/* A size within a tenth of its label's median goes with probability one half, one beyond stays. The
+ * median of many 100s is 100; 110 is within, 111 is not. */
+static void usual_sizes_go_by_half(void **state)
+{
+    (void)state;
+    static const char *const off[] = {"110", "111"};
+    for (int beyond = 0; beyond <= 1; beyond++) {
+        begin(ST_QUESTION_SIZE, 0);
+        put_many(900, "100", "bed");
+        put_many(800, off[beyond], "bed");
+        for (size_t i = 0; i < pool.count; i++)
+            list[i]->order = (i + 1) * 0x9E3779B97F4A7C15u;
+        settings.thresholds.blind_size_mra = 1.0;           /* only the first step is at stake */
+        must(sti_pool_balance(&pool, &arena, &settings));
+        const size_t left = count_of(off[beyond]);
+        assert_true(beyond ? left == 800 : left > 340 && left < 460);
+        assert_true(count_of("100") > 380 && count_of("100") < 520);
+        settings.thresholds.blind_size_mra = st_thresholds_default.blind_size_mra;
+    }
+}
+
 static void counts_are_balanced(void **state)
 {
     (void)state;
@@ -244,8 +300,8 @@ static void sizes_lose_what_is_usual(void **state)
     assert_false(withheld());
 }
 
-/* Label 0 wins whenever it is offered; the others win as often as chance. The prior learns that from
- * other scenes, so rows with label 0 go until it pays no more. */
+/* Label 0 wins whenever it is offered; the others win as often as chance. The prior learns that
+ * from other scenes, so rows with label 0 go until it pays no more. */
 static void nearest_prior_stops_paying(void **state)
 {
     (void)state;
@@ -362,6 +418,8 @@ int main(void)
         TEST(accuracy_steps_are_exact),
         TEST(sectors_are_levelled),
         TEST(distances_are_flattened),
+        TEST(shares_hold_on_their_threshold),
+        TEST(usual_sizes_go_by_half),
         TEST(counts_are_balanced),
         TEST(a_single_kind_is_still_counted),
         TEST(sizes_lose_what_is_usual),

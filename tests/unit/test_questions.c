@@ -417,8 +417,8 @@ static void large_things_are_no_landmarks(void **state)
     assert_false(direction_is_asked(easy, p));
 }
 
-/* Q reaches from x = 2 cm to 1.9 m, 1.5 m to the left: all of it front left, also from the front side
- * of P, 1 cm ahead of its centre. Another 2 cm, and a corner is back left. */
+/* Q reaches from x = 2 cm to 1.9 m, 1.5 m to the left: all of it front left, also from the front
+ * side of P, 1 cm ahead of its centre. Another 2 cm, and a corner is back left. */
 static void corners_stay_in_the_sector(void **state)
 {
     (void)state;
@@ -467,6 +467,24 @@ static void caps_hold_per_scene(void **state)
     /* ten referents: more distances than the cap, and the cap is reached */
     assert_int_equal(a.result.pools[ST_QUESTION_ABS_DISTANCE].rows, 16);
     assert_int_equal(a.result.pools[ST_QUESTION_SIZE].rows, 16);
+}
+
+/* Phase 1 hands on at most 24 candidates of one scene, type and answer: here of "left" and "right"
+ * among hundreds, the same ones whatever else is cut. */
+static void surplus_is_cut_in_phase_one(void **state)
+{
+    (void)state;
+    made_furnished(&m, "room", 0);
+    asked_of(&a, &m);
+    const int64_t cut = a.result.pools[7].found;            /* object_rel_direction_easy */
+    assert_int_equal(a.result.pools[7].type, ST_QUESTION_DIRECTION_EASY);
+    assert_int_equal(cut, 48);
+    a.settings.thresholds.candidates_per_content = 25;
+    asked_of(&a, &m);
+    assert_int_equal(a.result.pools[7].found, 50);
+    a.settings.thresholds.candidates_per_content = 1e6;
+    asked_of(&a, &m);
+    assert_true(a.result.pools[7].found > 50);
 }
 
 static void benchmark_rooms_are_guarded(void **state)
@@ -554,6 +572,7 @@ int main(void)
         TEST(corners_stay_in_the_sector),
         TEST(both_stands_agree),
         TEST(caps_hold_per_scene),
+        TEST(surplus_is_cut_in_phase_one),
         TEST(benchmark_rooms_are_guarded),
         TEST(repeated_scenes_must_agree),
         TEST(unseen_rows_can_be_refused),
