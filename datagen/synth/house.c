@@ -43,7 +43,9 @@ static frame draw_frame(const st_synth_settings *settings, const sti_plan *plan,
 {
     st_rng rng = st_rng_from(st_hash_text(key, "frame"));
     const double middle[2] = {plan->size_m[0] / 2, plan->size_m[1] / 2};
-    const double shift[2] = {st_rng_between(&rng, -0.5, 0.5), st_rng_between(&rng, -0.5, 0.5)};
+    /* One draw a statement, here and everywhere: the order inside one is the compiler's. */
+    const double shift_x = st_rng_between(&rng, -0.5, 0.5);
+    const double shift[2] = {shift_x, st_rng_between(&rng, -0.5, 0.5)};
     const double yaw = st_rng_between(&rng, -PI, PI), floor_z = st_rng_between(&rng, -1.45, -1.0);
     const bool arkit = settings->layout == ST_SYNTH_ARKIT;
     frame f = {.raw_to_scene = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1}};
@@ -63,8 +65,8 @@ static frame draw_frame(const st_synth_settings *settings, const sti_plan *plan,
     const double c = cos(degrees * PI / 180.0), s = sin(degrees * PI / 180.0);
     /* The middle of the raw scan lies at about half its diagonal from the raw origin. */
     const double reach = hypot(middle[0], middle[1]);
-    const double raw[2] = {reach * st_rng_between(&rng, 0.9, 1.1),
-                           reach * st_rng_between(&rng, 0.9, 1.1)};
+    const double raw_x = reach * st_rng_between(&rng, 0.9, 1.1);
+    const double raw[2] = {raw_x, reach * st_rng_between(&rng, 0.9, 1.1)};
     const double rows[12] = {c, -s, 0, shift[0] - (c * raw[0] - s * raw[1]),
                              s, c,  0, shift[1] - (s * raw[0] + c * raw[1]),
                              0, 0,  1, -st_rng_between(&rng, 0.0, 0.15)};

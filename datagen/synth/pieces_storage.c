@@ -154,7 +154,8 @@ void sti_build_books(sti_piece *p, st_rng *rng, const sti_wish *wish)
             break;
         const double tall = h * st_rng_between(rng, 0.75, 1.0);
         const double deep = d * st_rng_between(rng, 0.8, 1.0);
-        sti_paint(p, sti_shade(sti_fabric(rng), st_rng_between(rng, 0.8, 1.3)));
+        const sti_rgb cover = sti_fabric(rng);
+        sti_paint(p, sti_shade(cover, st_rng_between(rng, 0.8, 1.3)));
         sti_add_box(&p->solid, x + 0.001, d / 2 - deep, 0, x + thick - 0.001, d / 2, tall);
         x += thick;
     }

@@ -64,7 +64,8 @@ void sti_build_picture(sti_piece *p, st_rng *rng, const sti_wish *wish)
     const double m = rim + 0.05;
     const int bands = 3 + (int)st_rng_below(rng, 3);
     for (int i = 0; i < bands; i++) {
-        sti_paint(p, sti_shade(sti_fabric(rng), st_rng_between(rng, 0.8, 1.6)));
+        const sti_rgb band = sti_fabric(rng);
+        sti_paint(p, sti_shade(band, st_rng_between(rng, 0.8, 1.6)));
         sti_add_box(s, -hx + m, -0.004, m + (h - 2 * m) * i / bands, hx - m, -0.002,
                     m + (h - 2 * m) * (i + 1) / bands);
     }

@@ -25,11 +25,18 @@ static int wall(sti_layout *l, const char *name, sti_wish wish, sti_spot spot)
     return sti_place_wall(l, sti_layout_make(l, name, wish), spot);
 }
 
-static int on(sti_layout *l, int parent, int surface, const char *name, sti_wish wish)
+/* Draws in the arguments come before those of the piece: the order must not be the compiler's. */
+static int put(sti_layout *l, int parent, int surface, const char *name, sti_wish wish, double u,
+               double v, double yaw_rad)
 {
     return parent < 0 ? -1
-                      : sti_place_on(l, parent, surface, sti_layout_make(l, name, wish), NAN, NAN,
-                                     0.0);
+                      : sti_place_on(l, parent, surface, sti_layout_make(l, name, wish), u, v,
+                                     yaw_rad);
+}
+
+static int on(sti_layout *l, int parent, int surface, const char *name, sti_wish wish)
+{
+    return put(l, parent, surface, name, wish, NAN, NAN, 0.0);
 }
 
 /* The wall that an item has its back to, and where along it. */
@@ -112,10 +119,8 @@ static void books_on_shelves(sti_layout *l, int shelf)
         const double width = (p->surface[i].hi_m[0] - p->surface[i].lo_m[0]) * between(l, 0.5, 0.95);
         const double height = fmin(p->surface[i].above_m, 0.30) * between(l, 0.8, 0.98);
         const double depth = fmin(p->surface[i].hi_m[1] - p->surface[i].lo_m[1], 0.22);
-        sti_place_on(l, shelf, i,
-                     sti_layout_make(l, "books", (sti_wish){.width_m = width, .height_m = height,
-                                                            .depth_m = depth * 0.9}),
-                     chance(l, 0.5) ? -0.9 : 0.9, 0.9, 0.0);
+        const sti_wish row = {.width_m = width, .depth_m = depth * 0.9, .height_m = height};
+        put(l, shelf, i, "books", row, chance(l, 0.5) ? -0.9 : 0.9, 0.9, 0.0);
     }
 }
 
@@ -178,13 +183,13 @@ static void work_place(sti_layout *l, sti_spot spot)
         facing(l, desk, "stool", ANY, 0.05, 0.0);
     if (chance(l, 0.75)) {
         const double u = between(l, -0.3, 0.3);
-        sti_place_on(l, desk, 0, sti_layout_make(l, "monitor", ANY), u, 0.9, 0.0);
-        sti_place_on(l, desk, 0, sti_layout_make(l, "keyboard", ANY), u, -0.6, 0.0);
-        sti_place_on(l, desk, 0, sti_layout_make(l, "mouse", ANY), u * 0.7 + 0.5, -0.55, 0.0);
+        put(l, desk, 0, "monitor", ANY, u, 0.9, 0.0);
+        put(l, desk, 0, "keyboard", ANY, u, -0.6, 0.0);
+        put(l, desk, 0, "mouse", ANY, u * 0.7 + 0.5, -0.55, 0.0);
         beside(l, desk, chance(l, 0.5) ? 1 : -1, "computer tower", ANY, 0.04, 0.0);
     } else {
-        sti_place_on(l, desk, 0, sti_layout_make(l, "laptop", ANY), between(l, -0.3, 0.3), -0.2,
-                     between(l, -0.2, 0.2));
+        const double u = between(l, -0.3, 0.3);
+        put(l, desk, 0, "laptop", ANY, u, -0.2, between(l, -0.2, 0.2));
     }
     if (chance(l, 0.5))
         on(l, desk, 0, "lamp", ANY);
@@ -241,8 +246,8 @@ static void bedroom(sti_layout *l)
             else
                 on(l, stand, 0, "books", (sti_wish){.width_m = 0.16, .height_m = 0.2});
             if (wide || chance(l, 0.5))
-                sti_place_on(l, bed, 0, sti_layout_make(l, "pillow", ANY), wide ? side * 0.9 : 0.0,
-                             0.0, between(l, -0.06, 0.06));
+                put(l, bed, 0, "pillow", ANY, wide ? side * 0.9 : 0.0, 0.0,
+                    between(l, -0.06, 0.06));
         }
         if (!wide)
             on(l, bed, 0, "pillow", ANY);
@@ -282,10 +287,8 @@ static void seating_group(sti_layout *l)
         return;
     for (int i = 0; i < 2; i++)
         if (chance(l, 0.6))
-            sti_place_on(l, sofa, 0,
-                         sti_layout_make(l, "pillow", (sti_wish){.width_m = 0.42, .depth_m = 0.40,
-                                                                 .style = true}),
-                         i ? 0.95 : -0.95, 0.6, between(l, -0.2, 0.2));
+            put(l, sofa, 0, "pillow", (sti_wish){.width_m = 0.42, .depth_m = 0.40, .style = true},
+                i ? 0.95 : -0.95, 0.6, between(l, -0.2, 0.2));
     l->host = stand;                /* the low table may stand before the screen as well */
     const int low = facing(l, sofa, "coffee table", ANY, between(l, 0.36, 0.5), 0.0);
     if (low >= 0) {
@@ -307,8 +310,9 @@ static void seating_group(sti_layout *l)
     }
     double at;
     if (wall_behind(l, sofa, &at) >= 0 && chance(l, 0.6)) {
-        const int end = beside(l, sofa, chance(l, 0.5) ? 1 : -1, "end table",
-                               (sti_wish){.style = chance(l, 0.4)}, 0.06, 0.0);
+        const int side = chance(l, 0.5) ? 1 : -1;
+        const sti_wish shape = {.style = chance(l, 0.4)};
+        const int end = beside(l, sofa, side, "end table", shape, 0.06, 0.0);
         on(l, end, 0, "lamp", ANY);
     }
 }
@@ -390,9 +394,11 @@ static void kitchen(sti_layout *l)
     if (chance(l, 0.6))
         beside(l, base, -side, "dishwasher", ANY, 0.01, 0.85);
     wall(l, "refrigerator", ANY, (sti_spot){.front_m = 0.8, .corner = true, .gap_m = 0.02});
-    if (chance(l, 0.8))
-        dining_group(l, chance(l, 0.5) ? "dining table" : "table", chance(l, 0.8) ? "chair" : "stool",
-                     chance(l, 0.5) ? 2 : 4);
+    if (chance(l, 0.8)) {
+        const char *table = chance(l, 0.5) ? "dining table" : "table";
+        const char *seat = chance(l, 0.8) ? "chair" : "stool";
+        dining_group(l, table, seat, chance(l, 0.5) ? 2 : 4);
+    }
     if (chance(l, 0.3))
         wall(l, "cabinet", ANY, (sti_spot){.front_m = 0.5});
     floor_things(l);

@@ -134,8 +134,9 @@ static bool draw_place(double eye_m[3], const st_synth_house *house, int room_in
             hi[k] = fmax(hi[k], room->corner_m[i][k]);
         }
     for (int attempt = 0; attempt < 200; attempt++) {
-        const double p[3] = {st_rng_between(rng, lo[0], hi[0]), st_rng_between(rng, lo[1], hi[1]),
-                             house->floor_z_m + st_rng_between(rng, 1.2, 1.75)};
+        const double x = st_rng_between(rng, lo[0], hi[0]);
+        const double y = st_rng_between(rng, lo[1], hi[1]);
+        const double p[3] = {x, y, house->floor_z_m + st_rng_between(rng, 1.2, 1.75)};
         bool free = sti_polygon_contains(room->corner_m, room->corner_count, p[0], p[1]);
         for (size_t i = 0; i < house->object_count && free; i++) {
             const st_synth_object *o = &house->object[i];

@@ -295,7 +295,8 @@ static st_status punch_holes(bool *keep, st_arena *arena, const sti_scan *scan, 
     size_t gone = 0;
     for (int attempt = 0; attempt < 100000 && gone < wanted; attempt++) {
         const size_t middle = (size_t)st_rng_below(&rng, scan->point_count);
-        const double r = 0.04 + 0.21 * st_rng_unit(&rng) * st_rng_unit(&rng);
+        const double large = st_rng_unit(&rng);         /* large holes are rarer than small ones */
+        const double r = 0.04 + 0.21 * large * st_rng_unit(&rng);
         const int part = scan->part[middle];
         const double *c = scan->point_m[middle];
         for (size_t i = first[part]; i < first[part] + had[part]; i++) {
