@@ -120,6 +120,13 @@ static double ray_hit(const st_footprint *feet, const double from_m[2], const do
     return INFINITY;
 }
 
+/* A pillow on the bed is no other place than the bed, nor is the sink in the counter. */
+static bool share_a_place(const sti_landmark *a, const sti_landmark *b)
+{
+    return st_footprint_point_distance(&a->feet, b->center_m[0], b->center_m[1]) == 0.0 ||
+           st_footprint_point_distance(&b->feet, a->center_m[0], a->center_m[1]) == 0.0;
+}
+
 /* Would someone who walks this way meet another object first, or take it for the one meant? */
 static bool is_hidden(const sti_floorplan *plan, const double from_m[2], double heading_rad,
                       double reach_m, int from, int to)
@@ -130,10 +137,14 @@ static bool is_hidden(const sti_floorplan *plan, const double from_m[2], double 
                  {from_m[0] + reach_m * cos(low), from_m[1] + reach_m * sin(low)},
                  {from_m[0] + reach_m * cos(high), from_m[1] + reach_m * sin(high)}},
         .count = 3};
-    for (int i = 0; i < plan->mark_count; i++)
-        if (i != from && i != to && plan->marks[i].solid &&
-            st_footprint_distance(&cone, &plan->marks[i].feet) < INFLATE_M)
+    for (int i = 0; i < plan->mark_count; i++) {
+        const sti_landmark *mark = &plan->marks[i];
+        if (i == to || i == from || !mark->solid || share_a_place(mark, &plan->marks[to]) ||
+            (from >= 0 && share_a_place(mark, &plan->marks[from])))
+            continue;
+        if (st_footprint_distance(&cone, &mark->feet) < INFLATE_M)
             return true;
+    }
     return false;
 }
 
