@@ -302,7 +302,7 @@ static st_status read_labels(sti_claim *claim, bool *found, st_arena *arena,
 }
 
 /* A row without proof: its words and its answer against what the scene gives. Distances may be of
- * either kind; the exact one is tried first. */
+ * either kind, and only the id tells which: the exact one is tried first. */
 static st_status prove_words(st_finding *finding, st_text *steps, st_arena *arena,
                              const st_witness *witness, const st_record *said)
 {

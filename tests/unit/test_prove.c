@@ -309,6 +309,74 @@ static void a_thousand_tampered_rows_are_caught(void **state)
     drill(20);
 }
 
+/* Benchmark rows and training lines have no proof, but an id, words, options and an answer. */
+static void tampered_words_are_caught(void **state)
+{
+    (void)state;
+    const st_witness w = witness();
+    st_rng rng = st_rng_from(22);
+    for (int n = 0; n < 300; n++) {
+        const st_record *r = &a.result.records[st_rng_below(&rng, a.result.record_count)];
+        st_vsi_row row;
+        st_conversation line;
+        st_finding f;
+        must(st_qa_vsi_row(&row, &a.arena, r));
+        must(st_qa_conversation(&line, &a.arena, r, &a.pack));
+        const char **texts[] = {&row.id, &row.dataset, &row.scene_name, &row.question_type,
+                                &row.question, &row.ground_truth, &row.options[0]};
+        const char **words[] = {&line.id, &line.data_source, &line.scene_name,
+                                &line.question_type, &line.human, &line.gpt, &line.options[0],
+                                &line.video, &line.split, &line.answer, &line.src, &line.task};
+        const size_t of_row = st_rng_below(&rng, COUNT(texts));
+        const size_t of_line = st_rng_below(&rng, COUNT(words));
+        if (!*texts[of_row] || !*words[of_line])
+            continue;                               /* a number has no options */
+        *texts[of_row] = other_text(*texts[of_row], &rng);
+        *words[of_line] = other_text(*words[of_line], &rng);
+        must(st_prove_vsi_row(&f, NULL, &a.arena, &w, &row));
+        assert_int_not_equal(f.verdict, ST_VERDICT_PROVEN);
+        must(st_prove_conversation(&f, NULL, &a.arena, &w, &line));
+        if (f.verdict == ST_VERDICT_PROVEN)
+            fail_msg("a line passed with \"%s\"", *words[of_line]);
+    }
+}
+
+/* A distance that the sampled rule would give does not pass under the id of the exact one. */
+static void the_other_distance_is_caught(void **state)
+{
+    (void)state;
+    const st_witness w = witness();
+    const size_t count = a.result.record_count;
+    st_vsi_row *rows;
+    must(ST_ALLOC(&a.arena, &rows, count));
+    for (size_t i = 0; i < count; i++)
+        must(st_qa_vsi_row(&rows[i], &a.arena, &a.result.records[i]));
+    asked b;
+    asked_init(&b, 1);
+    b.settings.distance = ST_DISTANCE_VSI;
+    asked_run(&b, scenes, HOUSE);
+    int differ = 0;
+    for (size_t i = 0; i < b.result.record_count; i++) {
+        const st_record *r = &b.result.records[i];
+        st_finding f;
+        must(st_prove_record(&f, NULL, &a.arena, &w, r));
+        assert_int_equal(f.verdict, ST_VERDICT_PROVEN);
+        for (size_t k = 0; k < count; k++) {
+            if (strcmp(rows[k].question, r->question) != 0 || r->option_count > 0 ||
+                strcmp(rows[k].scene_name, r->scene_id) != 0 ||
+                strcmp(rows[k].ground_truth, r->answer) == 0)
+                continue;
+            st_vsi_row row = rows[k];
+            row.ground_truth = r->answer;
+            must(st_prove_vsi_row(&f, NULL, &a.arena, &w, &row));
+            assert_int_equal(f.verdict, ST_VERDICT_REFUTED);
+            differ++;
+        }
+    }
+    assert_true(differ > 0);
+    asked_free(&b);
+}
+
 /* The same with published metadata, where it is at hand. */
 static void a_thousand_real_rows_are_caught(void **state)
 {
@@ -452,6 +520,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_row_is_proven),
         TEST(a_thousand_tampered_rows_are_caught),
+        TEST(tampered_words_are_caught),
+        TEST(the_other_distance_is_caught),
         TEST(a_thousand_real_rows_are_caught),
         TEST(a_changed_scene_refutes),
         TEST(the_reason_is_named),
