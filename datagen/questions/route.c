@@ -65,15 +65,6 @@ typedef struct searcher {
     double    turn_deg[ST_ROUTE_LEGS_MAX];      /* from the second leg on */
 } searcher;
 
-static double segment_apart(const double a[2], const double b[2], const double p[2])
-{
-    const double ux = b[0] - a[0], uy = b[1] - a[1];
-    const double length2 = ux * ux + uy * uy;
-    double t = length2 > 0.0 ? ((p[0] - a[0]) * ux + (p[1] - a[1]) * uy) / length2 : 0.0;
-    t = t < 0.0 ? 0.0 : t > 1.0 ? 1.0 : t;
-    return hypot(p[0] - a[0] - t * ux, p[1] - a[1] - t * uy);
-}
-
 static const double *place(const searcher *s, int step)
 {
     return step == 0 ? s->plan->marks[s->start].stand_m : s->leg[step - 1].stop_m;
@@ -82,9 +73,14 @@ static const double *place(const searcher *s, int step)
 /* Does the newest leg come near a stop before its own beginning? */
 static bool comes_back(const searcher *s, const sti_leg *leg)
 {
-    for (int step = 0; step < s->depth; step++)
-        if (segment_apart(place(s, s->depth), leg->stop_m, place(s, step)) < LOOP_M)
+    st_footprint way = {.count = 2};            /* a line, which measures distances as well */
+    memcpy(way.xy_m[0], place(s, s->depth), sizeof way.xy_m[0]);
+    memcpy(way.xy_m[1], leg->stop_m, sizeof way.xy_m[1]);
+    for (int step = 0; step < s->depth; step++) {
+        const double *stop = place(s, step);
+        if (st_footprint_point_distance(&way, stop[0], stop[1]) < LOOP_M)
             return true;
+    }
     return false;
 }
 
