@@ -74,6 +74,8 @@ static st_status look_at_tokenizer(st_arena *arena, st_model_summary *s, const c
         return add_odd(arena, s, "there is no tokenizer");
     st_tokenizer *t;
     const st_status loaded = st_tokenizer_load(&t, folder);
+    if (loaded.code == ST_ERR_MEMORY)
+        return loaded;
     if (loaded.code != ST_OK)
         return add_odd(arena, s, "%s", loaded.text);
     s->tokenizer_size = st_tokenizer_size(t);

@@ -5,6 +5,7 @@
 #include "kernels/base/limits.h"
 
 #include <jansson.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,21 @@ static const char *const kind_words[] = {
     [ST_JSON_ARRAY] = "an array", [ST_JSON_OBJECT] = "an object",
 };
 
+/* jansson says "line -1" or blames the text when memory runs out, so its allocations are watched. */
+static _Thread_local bool starved;
+
+static void *watched_malloc(size_t size)
+{
+    void *bytes = malloc(size);
+    starved = starved || !bytes;
+    return bytes;
+}
+
+static void watch_memory(void)
+{
+    json_set_alloc_funcs(watched_malloc, free);
+}
+
 static st_status parse(st_json_doc **doc, st_str text, size_t flags)
 {
     if (text.size >= 3 && memcmp(text.data, "\xEF\xBB\xBF", 3) == 0)
@@ -27,12 +43,16 @@ static st_status parse(st_json_doc **doc, st_str text, size_t flags)
     if (st_str_trim(text).size == 0)
         return ST_FAIL(ST_ERR_FORMAT, "expected JSON, found an empty text");
 
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_memory);
+    starved = false;
     json_error_t error;
     json_t *root = json_loadb(text.data, text.size, flags | JSON_DECODE_ANY, &error);
+    if (!root && starved)
+        return ST_FAIL(ST_ERR_MEMORY, "no memory to parse %zu bytes of JSON", text.size);
     if (!root)
-        return ST_FAIL(json_error_code(&error) == json_error_out_of_memory ? ST_ERR_MEMORY
-                       : json_error_code(&error) == json_error_stack_overflow ? ST_ERR_LIMIT
-                                                                             : ST_ERR_FORMAT,
+        return ST_FAIL(json_error_code(&error) == json_error_stack_overflow ? ST_ERR_LIMIT
+                                                                            : ST_ERR_FORMAT,
                        "line %d, column %d: %s", error.line, error.column, error.text);
     st_json_doc *made = malloc(sizeof *made);
     if (!made) {
