@@ -316,7 +316,10 @@ static st_status check(sti_prep *p, sti_prep_lane lane[3], const st_tensor *y, c
     ST_TRY(check_lane(&lane[0], "q", q, C, w->q_scale, w->q_offset, w->q_conv));
     ST_TRY(check_lane(&lane[1], "k", k, C, w->k_scale, w->k_offset, w->k_conv));
     ST_TRY(check_lane(&lane[2], "v", v, C, NULL, NULL, w->v_conv));
-    lane[2].silu = tokens->value == ST_PREP_VALUE_SILU;
+    lane[0].silu = lane[1].silu = tokens->squash == ST_PREP_SQUASH_SILU;
+    lane[2].silu = lane[0].silu && tokens->value == ST_PREP_VALUE_SILU;
+    if (q->place == ST_PLACE_DEVICE && !lane[0].silu)
+        return ST_FAIL(ST_ERR_UNSUPPORTED, "prep: on the device q and k always go through silu");
     lane[2].key  = false;
     if (!w->q_conv != !w->k_conv || !w->q_conv != !w->v_conv)
         return ST_FAIL(ST_ERR_USAGE, "prep: convolutions come for q, k and v or for none");

@@ -43,6 +43,9 @@ enum { ST_GRID_INTS = 5, ST_CONV_TAPS = 27 };
 
 typedef enum st_prep_value { ST_PREP_VALUE_SILU, ST_PREP_VALUE_PLAIN } st_prep_value;
 
+/* Whether q, k and v go through silu at all. */
+typedef enum st_prep_squash { ST_PREP_SQUASH_SILU, ST_PREP_SQUASH_NONE } st_prep_squash;
+
 /* The learned part. Convolution taps are ordered (time, row, column), each -1, 0, 1. */
 typedef struct st_prep_weights {
     const st_tensor *q_scale, *q_offset;        /* (C)                          */
@@ -57,6 +60,7 @@ typedef struct st_prep_tokens {
     int64_t          first;         /* row 0 of the answer is row `first` of q, k, v              */
     const st_tensor *cosine, *sine; /* (T,D/2) f32, by row of q; NULL: no turn                    */
     st_prep_value    value;         /* whether v goes through silu                                */
+    st_prep_squash   squash;        /* NONE: b goes on as it is, in all three                     */
 } st_prep_tokens;
 
 /* Forward. Every row of the answer stands in one grid or in `rest`; rows in neither keep what the

@@ -53,12 +53,17 @@ static double sigmoid(double x)
     return 1.0 / (1.0 + exp(-x));
 }
 
-/* |silu(b)| over the d channels of one fast-weight head. */
+static double squashed(const st_prep_lane *z, double b)
+{
+    return z->silu ? b * sigmoid(b) : b;
+}
+
+/* |s| over the d channels of one fast-weight head. */
 static double size_of(const st_prep_lane *z, const double *x, int64_t t, int64_t f)
 {
     double square = 0.0;
     for (int64_t c = f * z->d; c < (f + 1) * z->d; c++) {
-        const double b = mixed(z, x, t, c), s = b * sigmoid(b);
+        const double s = squashed(z, mixed(z, x, t, c));
         square += s * s;
     }
     return sqrt(square);
@@ -83,8 +88,7 @@ void st_prep_forward_plain(double *y, const double *x, const st_prep_lane *z)
             double      *yf   = y + (f * z->T + t) * z->d;
             const double size = z->normalise ? size_of(z, x, t, f) + 1e-5 : 1.0;
             for (int64_t c = 0; c < z->d; c++) {
-                const double b = mixed(z, x, t, f * z->d + c);
-                yf[c] = (z->silu ? b * sigmoid(b) : b) / size;
+                yf[c] = squashed(z, mixed(z, x, t, f * z->d + c)) / size;
             }
             turn(yf, z, t, 1.0);
         }
@@ -102,11 +106,11 @@ static void before_silu(double *c_bar, const double *y_bar, const double *x, con
             const double n = z->normalise ? size_of(z, x, t, f) : 0.0;
             double       along = 0.0;
             for (int64_t c = 0; c < z->d; c++) {
-                const double b = mixed(z, x, t, f * z->d + c);
-                along += b * sigmoid(b) * cb[c];
+                along += squashed(z, mixed(z, x, t, f * z->d + c)) * cb[c];
             }
             for (int64_t c = 0; c < z->d; c++) {
-                const double b = mixed(z, x, t, f * z->d + c), g = sigmoid(b), s = b * g;
+                const double b = mixed(z, x, t, f * z->d + c), g = sigmoid(b);
+                const double s = squashed(z, b);
                 if (z->normalise) {
                     const double e = n + 1e-5;
                     cb[c] = n > 0.0 ? cb[c] / e - s * along / (n * e * e) : cb[c] / e;

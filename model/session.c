@@ -42,9 +42,6 @@ static st_status check_plan(const st_session_plan *p, const st_model_config *c)
         return ST_FAIL(ST_ERR_USAGE, "a bounded session needs anchor_first >= 0 and anchor_recent "
                        ">= 1, has %lld and %lld", (long long)p->anchor_first,
                        (long long)p->anchor_recent);
-    if (p->rule == ST_RULE_HYBRID && c->ttt.hybrid_count > 0 && !c->ttt.qkv_silu)
-        return ST_FAIL(ST_ERR_UNSUPPORTED, "qkv_silu is off: this program squashes q, k and v of "
-                       "the fast-weight branch always");
     return st_ok();
 }
 

@@ -216,7 +216,9 @@ static st_status prepare(st_session *s, sti_layer *l, const passage *g)
                                    .cosine = c->ttt.rope ? &cosine : NULL,
                                    .sine = c->ttt.rope ? &sine : NULL,
                                    .value = c->ttt.silu_on_v ? ST_PREP_VALUE_SILU
-                                                             : ST_PREP_VALUE_PLAIN};
+                                                             : ST_PREP_VALUE_PLAIN,
+                                   .squash = c->ttt.qkv_silu ? ST_PREP_SQUASH_SILU
+                                                             : ST_PREP_SQUASH_NONE};
 
     st_prep_weights weights = {.q_scale = &h->q_scale, .q_offset = &h->q_offset,
                                .k_scale = &h->k_scale, .k_offset = &h->k_offset};

@@ -114,11 +114,15 @@ static void call_free(call *c)
     lane_free(&c->q), lane_free(&c->k), lane_free(&c->v);
 }
 
-static void rows_say_what_the_definition_says(void **state)
+static void check_rows(st_stream *stream, st_prep_squash squash, st_prep_value value)
 {
     call c;
     call_make(&c);
-    must(st_prep_forward(*state, &c.y[0], &c.y[1], &c.y[2], &c.x[0], &c.x[1], &c.x[2], &c.weights,
+    c.tokens.squash = squash;
+    c.tokens.value = value;
+    c.q.z.silu = c.k.z.silu = squash == ST_PREP_SQUASH_SILU;
+    c.v.z.silu = c.q.z.silu && value == ST_PREP_VALUE_SILU;
+    must(st_prep_forward(stream, &c.y[0], &c.y[1], &c.y[2], &c.x[0], &c.x[1], &c.x[2], &c.weights,
                          &c.tokens));
     lane *lanes[3] = {&c.q, &c.k, &c.v};
     for (int i = 0; i < 3; i++) {
@@ -139,7 +143,7 @@ static void rows_say_what_the_definition_says(void **state)
     }
     const st_prep_gradients gradients = {&scale_bar[0], &offset_bar[0], &scale_bar[1],
                                          &offset_bar[1], &conv_bar[0], &conv_bar[1], &conv_bar[2]};
-    must(st_prep_backward(*state, &x_bar[0], &x_bar[1], &x_bar[2], &gradients, &scratch, &r[0],
+    must(st_prep_backward(stream, &x_bar[0], &x_bar[1], &x_bar[2], &gradients, &scratch, &r[0],
                           &r[1], &r[2], &c.x[0], &c.x[1], &c.x[2], &c.weights, &c.tokens));
     double *xb = zeros(T * C), *sb = zeros(C), *ob = zeros(C), *cb = zeros(C * ST_CONV_TAPS);
     double *s1 = zeros(T * C), *s2 = zeros(T * C);
@@ -156,6 +160,13 @@ static void rows_say_what_the_definition_says(void **state)
     }
     free(xb), free(sb), free(ob), free(cb), free(s1), free(s2), free(scratch.data);
     call_free(&c);
+}
+
+static void rows_say_what_the_definition_says(void **state)
+{
+    check_rows(*state, ST_PREP_SQUASH_SILU, ST_PREP_VALUE_SILU);
+    check_rows(*state, ST_PREP_SQUASH_SILU, ST_PREP_VALUE_PLAIN);
+    check_rows(*state, ST_PREP_SQUASH_NONE, ST_PREP_VALUE_SILU);
 }
 
 /* The middle grid of the second video alone, with its neighbours laid around it. */

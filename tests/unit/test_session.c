@@ -190,6 +190,39 @@ static void streamed_equals_one_pass(void **state)
     f->network->config.ttt.muon = true;
 }
 
+/* Each switch of the rule changes what is read, and none makes a stream differ from one pass. */
+static void every_rule_streams_alike(void **state)
+{
+    fixture *f = *state;
+    static const struct { const char *flag; bool on; } rules[] = {
+        {"ttt_prenorm", false}, {"use_momentum", false}, {"use_conv_layer", false},
+        {"qkv_silu", false}, {"no_v_silu", true}, {"ttt_nope", true},
+        {"learnable_ttt_scale", false}, {"use_muon", false}};
+    static seen usual, whole, streamed;
+    float expected[V], got[V];
+    const st_session_plan plan = plan_of(256), cut = plan_of(16);
+    const st_model_config kept = f->network->config;
+    f->network->config.ttt.muon = false;        /* sharper without its gain; on above */
+    read_whole(f, &plan, &usual, expected);
+    for (size_t i = 0; i < COUNT(rules) + 1; i++) {
+        f->network->config = kept;
+        if (i < COUNT(rules) - 1)
+            f->network->config.ttt.muon = false;
+        if (i < COUNT(rules))
+            must(st_ttt_config_set_flag(&f->network->config, rules[i].flag, rules[i].on));
+        else
+            f->network->config.ttt.base_lr = 0.02;
+        read_whole(f, &plan, &whole, expected);
+        read_streamed(f, &cut, 2, &streamed, got);
+        check_close(streamed.hidden, whole.hidden, whole.rows * H,
+                    f->network->config.ttt.muon ? MUON_TOLERANCE : 1e-5);
+        const bool same = memcmp(whole.hidden, usual.hidden, (size_t)(whole.rows * H) *
+                                 sizeof(float)) == 0;
+        assert_int_equal(same, i < COUNT(rules) && strcmp(rules[i].flag, "use_muon") == 0);
+    }
+    f->network->config = kept;
+}
+
 /* A question after three grids answers as if the video had three grids. */
 static void a_fork_sees_the_video_end(void **state)
 {
@@ -519,6 +552,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streamed_equals_one_pass),
+        cmocka_unit_test(every_rule_streams_alike),
         cmocka_unit_test(a_fork_sees_the_video_end),
         cmocka_unit_test(saved_and_loaded_goes_on_bit_by_bit),
         cmocka_unit_test(a_question_leaves_no_trace),
