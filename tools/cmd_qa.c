@@ -385,7 +385,8 @@ const st_command cmd_qa = {
     .output = "A line per type: TYPE  ROWS  CANDIDATES\n"
               "DIR/qa/<type>.jsonl  rows with their proof      DIR/vsi.jsonl    as VSI-Bench has "
               "them\n"
-              "DIR/train.jsonl      conversations to train on  DIR/manifest.json, DIR/run.json",
+              "DIR/train.jsonl      conversations; each names its split, train or val\n"
+              "DIR/manifest.json    settings, counts, blind baselines, digests      DIR/run.json",
     .exits = "0 all asked   2 wrong command line   3 a scene was skipped or a type withheld",
     .examples = "spatial qa scenes/*.json --out qa\n"
                 "spatial qa arkitscenes_meta_info.json --allow-benchmark --seed 7 --out qa",
