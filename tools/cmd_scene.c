@@ -2,8 +2,7 @@
 #include "tools/commands.h"
 
 #include "datagen/scene/make_scenes.h"
-#include "kernels/base/files.h"
-#include "kernels/base/manifest.h"
+#include "tools/scene_output.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +17,8 @@ static const st_option options[] = {
     {"Output", "out", 'o', "DIR", "folder for scenes/, *_meta_info*.json, manifest.json", NULL},
     {NULL, "form", 0, "NAME", "of *_meta_info*.json: bench, or vlm3r with object_bboxes and "
      "instance ids", "bench"},
+    {NULL, "shard", 0, "I/N", "measure every Nth scan only; `spatial merge` joins the folders",
+     NULL},
     {NULL, "max-skip", 0, "SHARE", "share of scans that may fail without exit code 3", "0"},
     {0},
 };
@@ -31,6 +32,7 @@ typedef struct work {
     st_vocabulary  vocabulary;
     st_vsi_form    form;
     double         max_skip;
+    st_shard       shard;
     st_scene_jobs  jobs;
     st_manifest    manifest;
     double         start_s;
@@ -50,128 +52,11 @@ static st_status read_options(work *w)
     ST_TRY(st_args_choice(w->args, "form", forms, &form));
     ST_TRY(st_args_double(w->args, "max-skip", 0.0, 1.0, &w->max_skip));
     w->vocabulary = (st_vocabulary)vocabulary;
+    w->shard = (st_shard){.count = 1};
+    if (st_args_given(w->args, "shard"))
+        ST_TRY(st_shard_parse(&w->shard, st_args_text(w->args, "shard")));
     w->form = form == 0 ? ST_VSI_FORM_BENCH : ST_VSI_FORM_VLM3R;
     return st_ok();
-}
-
-/* --- what all scenes give together --- */
-
-/* DATASET_meta_info_SPLIT.json from the scene files just made or kept: one writer, one result,
- * whichever run measured them. */
-static st_status write_vsi_form(work *w, const char *dataset, const char *split)
-{
-    st_scene_list   list = {0};
-    st_failure_list failures = {0};
-    st_text         text;
-    const char     *name, *path;
-    for (size_t i = 0; i < w->jobs.count; i++) {
-        const st_scene_job *job = &w->jobs.jobs[i];
-        if (job->why.code != ST_OK || strcmp(job->dataset, dataset) != 0 ||
-            strcmp(job->split, split) != 0)
-            continue;
-        ST_TRY(st_path_join(&w->arena, &path, w->out, job->name));
-        ST_TRY(st_scene_read(&list, &failures, &w->arena, path));
-    }
-    ST_TRY(st_arena_printf(&w->arena, &name, "%s_meta_info%s%s.json", dataset, split[0] ? "_" : "",
-                           split));
-    if (failures.count > 0)
-        return failures.failures[0].why;
-    if (list.count == 0) {                      /* a split that an earlier run still had */
-        ST_TRY(st_path_join(&w->arena, &path, w->out, name));
-        return st_file_remove(path);
-    }
-    st_text_init(&text);
-    st_status s = st_scene_write_vsi(&text, list.scenes, list.count, w->form);
-    if (s.code == ST_OK)
-        s = st_manifest_write_output(&w->manifest, w->out, name, st_text_view(&text), -1);
-    st_text_free(&text);
-    return s;
-}
-
-static st_status write_vsi_forms(work *w)
-{
-    static const char *const datasets[] = {"arkitscenes", "scannet"};
-    static const char *const splits[] = {"", "train", "val", "test"};
-    for (size_t d = 0; d < 2; d++)
-        for (size_t s = 0; s < 4; s++)
-            ST_TRY(write_vsi_form(w, datasets[d], splits[s]));
-    return st_ok();
-}
-
-/* Scans found, used and failed, with the reason of each failure. */
-static void print_scans(st_text *json, const work *w)
-{
-    size_t         used = 0, benchmark = 0;
-    st_json_writer j;
-    for (size_t i = 0; i < w->jobs.count; i++) {
-        used += w->jobs.jobs[i].why.code == ST_OK;
-        benchmark += w->jobs.jobs[i].in_benchmark;
-    }
-    st_json_write_start(&j, json, ST_JSON_COMPACT);
-    st_json_write_object(&j);
-    st_json_write_key(&j, "failed");
-    st_json_write_array(&j);
-    for (size_t i = 0; i < w->jobs.count; i++) {
-        const st_scene_job *job = &w->jobs.jobs[i];
-        if (job->why.code == ST_OK)
-            continue;
-        st_json_write_object(&j);
-        st_json_put_text(&j, "dataset", job->dataset);
-        st_json_put_text(&j, "reason", st_code_name(job->why.code));
-        st_json_put_text(&j, "scan_id", job->scan_id);
-        st_json_write_end(&j);
-    }
-    st_json_write_end(&j);
-    st_json_put_int(&j, "found", (int64_t)w->jobs.count);
-    st_json_put_int(&j, "in_benchmark", (int64_t)benchmark);
-    st_json_put_int(&j, "used", (int64_t)used);
-    st_json_write_end(&j);
-}
-
-static void print_tables(st_text *json, const st_scene_jobs *jobs)
-{
-    st_json_writer j;
-    st_json_write_start(&j, json, ST_JSON_COMPACT);
-    st_json_write_array(&j);
-    for (size_t i = 0; i < jobs->table_count; i++) {
-        const st_scene_table *t = &jobs->tables[i];
-        st_json_write_object(&j);
-        st_json_put_int(&j, "bytes", (int64_t)t->input.bytes);
-        st_json_put_int(&j, "duplicate_rows", (int64_t)t->odd.duplicate_rows);
-        st_json_put_int(&j, "long_rows", (int64_t)t->odd.long_rows);
-        st_json_put_int(&j, "rows", (int64_t)t->rows);
-        st_json_put_text(&j, "sha256", t->input.sha256);
-        st_json_put_int(&j, "short_rows", (int64_t)t->odd.short_rows);
-        st_json_put_int(&j, "unusable_rows", (int64_t)t->odd.unusable_rows);
-        st_json_write_end(&j);
-    }
-    st_json_write_end(&j);
-}
-
-static st_status write_manifest(work *w)
-{
-    st_text text;
-    st_text_init(&text);
-    st_status s;
-    for (size_t i = 0; i < w->jobs.count; i++) {
-        const st_scene_job *job = &w->jobs.jobs[i];
-        const char         *name;
-        if (job->why.code != ST_OK)
-            continue;
-        ST_TRY_OR(s, out, st_arena_printf(&w->arena, &name, "%s/%s", job->dataset, job->scan_id));
-        ST_TRY_OR(s, out, st_manifest_add_known_input(&w->manifest, name, job->input_bytes,
-                                                      &job->inputs));
-        ST_TRY_OR(s, out, st_manifest_add_output(&w->manifest, w->out, job->name));
-    }
-    print_scans(&text, w);
-    ST_TRY_OR(s, out, st_manifest_add_section(&w->manifest, "scans", &text));
-    st_text_clear(&text);
-    print_tables(&text, &w->jobs);
-    ST_TRY_OR(s, out, st_manifest_add_section(&w->manifest, "label_tables", &text));
-    s = st_manifest_write(&w->manifest, w->out);
-out:
-    st_text_free(&text);
-    return s;
 }
 
 static st_status write_run(const work *w)
@@ -265,6 +150,15 @@ static st_exit say_summary(const work *w)
 
 /* --- the work --- */
 
+static void keep_shard(work *w)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < w->jobs.count; i++)
+        if (st_shard_has(w->shard, w->jobs.jobs[i].scan_id))
+            w->jobs.jobs[kept++] = w->jobs.jobs[i];
+    w->jobs.count = kept;
+}
+
 static st_status make_all(work *w)
 {
     st_text   settings;
@@ -272,6 +166,7 @@ static st_status make_all(work *w)
     ST_TRY(read_options(w));
     ST_TRY(st_scene_jobs_plan(&w->jobs, &w->arena, st_args_words(w->args), st_args_count(w->args),
                               st_args_text(w->args, "labels")));
+    keep_shard(w);
     st_manifest_init(&w->manifest, &w->arena, ST_VERSION, "scene", 0);
     st_text_init(&settings);
     st_scene_settings_print(&settings, w->vocabulary);
@@ -282,8 +177,7 @@ static st_status make_all(work *w)
     ST_TRY(st_progress_create(&w->progress, "scans", w->jobs.count, st_args_voice(w->args)));
     ST_TRY(st_scene_jobs_run(&w->jobs, &w->arena, w->out, w->vocabulary, w->pool, w->progress));
     w->measured_s = st_clock_s();
-    ST_TRY(write_vsi_forms(w));
-    ST_TRY(write_manifest(w));
+    ST_TRY(st_scene_output_write(&w->manifest, &w->arena, w->out, w->form, &w->jobs, w->shard));
     return write_run(w);
 }
 

@@ -6,6 +6,7 @@ const st_command *const st_commands[] = {
 #if ST_WITH_DATA
     &cmd_synth,
     &cmd_scene,
+    &cmd_merge,
     &cmd_inspect,
     &cmd_lint,
     &cmd_qa,

@@ -11,7 +11,7 @@ extern const st_command cmd_help, cmd_man, cmd_completion;
 extern const st_command cmd_inspect;
 
 /* data rooms */
-extern const st_command cmd_synth, cmd_lint, cmd_scene;
+extern const st_command cmd_synth, cmd_lint, cmd_scene, cmd_merge;
 extern const st_command cmd_qa, cmd_prove;
 
 /* model rooms */

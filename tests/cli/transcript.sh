@@ -27,7 +27,8 @@ check() {       # check TRANSCRIPT COMMAND EXPECTED
     # Lines are taken literally, but for a line of three dots.
     EXPECTED=$3 GOT=$got perl -e '
         my $p = join("", map { $_ eq "..." ? "(?s:.*\\n)?" : quotemeta($_) . "\\n" } split(/\n/, $ENV{EXPECTED}));
-        exit("$ENV{GOT}\n" =~ /\A$p\z/ ? 0 : 1)' && return
+        my $got = $ENV{GOT} eq "" ? "" : "$ENV{GOT}\n";
+        exit($got =~ /\A$p\z/ ? 0 : 1)' && return
     bad=1
     echo "$1: \$ $2"
     diff <(printf '%s\n' "$3") <(printf '%s\n' "$got") | sed 's/^</expected/; s/^>/found   /'
