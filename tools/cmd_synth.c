@@ -87,7 +87,7 @@ static const st_option options[] = {
     {NULL, "first", 0, "N", "number of the first one; a house depends on seed and number", "0"},
     {NULL, "rooms", 0, "LO:HI", "rooms per house, 1 to 6", "1:4"},
     {NULL, "furniture", 0, "FILE", "mix in the models of a public-domain .sh3f library", NULL},
-    {"Scan", "edge", 0, "M", "longest mesh edge, metres", "0.08"},
+    {"Scan", "edge", 0, "M", "spacing of the mesh's vertices, metres", "0.05"},
     {NULL, "noise", 0, "S", "scanner noise, standard deviation in metres", "0"},
     {NULL, "holes", 0, "SHARE", "share of the surface that is missing, 0 to 0.5", "0"},
     {NULL, "clutter", 0, "N", "small things per room that no annotator has named", "0"},

@@ -10,7 +10,7 @@ static const double PI = 3.14159265358979323846;
 st_synth_settings st_synth_defaults(void)
 {
     return (st_synth_settings){.seed = 1, .layout = ST_SYNTH_SCANNET, .room_min = 1, .room_max = 4,
-                               .edge_m = 0.08};
+                               .edge_m = 0.05};
 }
 
 st_status st_synth_check(const st_synth_settings *s)
@@ -95,8 +95,14 @@ static void wall_face(sti_solid *s, const sti_wall *w, double lo, double hi, dou
                   (const double[3]){(hi - lo) * w->along[0], (hi - lo) * w->along[1], 0});
 }
 
-/* The four faces of an opening, half a wall deep: what is behind belongs to the frame, to the
- * other room, or to the outside. A door has no sill; the floor goes through it. */
+/* How deep a room's own part of an opening is: the other half belongs to the other room, and what
+ * is behind a frame to the outside. */
+static double opening_depth(const sti_plan *plan, const sti_opening *o)
+{
+    return o->through ? plan->wall_m / 2 : STI_RECESS_M;
+}
+
+/* The four faces of an opening. A door has no sill; the floor goes through it. */
 static void opening_faces(sti_solid *s, const sti_wall *w, const sti_opening *o, double deep)
 {
     const double up[3] = {0, 0, o->top_m - o->bottom_m};
@@ -132,7 +138,7 @@ static void build_wall(sti_solid *s, const sti_plan *plan, const sti_wall *w)
         wall_face(s, w, at, o->lo_m, 0.0, plan->height_m);
         wall_face(s, w, o->lo_m, o->hi_m, 0.0, o->bottom_m);
         wall_face(s, w, o->lo_m, o->hi_m, o->top_m, plan->height_m);
-        opening_faces(s, w, o, plan->wall_m / 2);
+        opening_faces(s, w, o, opening_depth(plan, o));
         at = o->hi_m;
     }
     wall_face(s, w, at, w->length_m, 0.0, plan->height_m);
@@ -172,13 +178,13 @@ static void build_floor(sti_solid *s, const sti_plan *plan, const sti_room *room
         for (int k = 0; k < room->wall[i].opening_count; k++) {
             const sti_wall *w = &room->wall[i];
             const sti_opening *o = &w->opening[k];
+            const double deep = opening_depth(plan, o);
             double p[3];
-            wall_point(p, w, o->lo_m, plan->wall_m / 2, 0.0);
+            wall_point(p, w, o->lo_m, deep, 0.0);
             if (!o->window)
                 sti_add_sheet(s, p, (const double[3]){(o->hi_m - o->lo_m) * w->along[0],
                                                       (o->hi_m - o->lo_m) * w->along[1], 0},
-                              (const double[3]){plan->wall_m / 2 * w->inward[0],
-                                                plan->wall_m / 2 * w->inward[1], 0});
+                              (const double[3]){deep * w->inward[0], deep * w->inward[1], 0});
         }
 }
 

@@ -104,7 +104,7 @@ sti_builder sti_build_tv, sti_build_monitor, sti_build_keyboard, sti_build_mouse
     sti_build_lamp, sti_build_fan;
 /* pieces_clutter.c: what nobody labels; a bottle, a ball, a shoe, a pile of paper */
 sti_builder sti_build_clutter;
-/* pieces_walls.c */
+/* pieces_walls.c; a door of the second style has no handle on its far side */
 sti_builder sti_build_door, sti_build_window, sti_build_picture, sti_build_mirror,
     sti_build_whiteboard, sti_build_radiator, sti_build_clock;
 
@@ -122,6 +122,10 @@ typedef struct sti_opening {
     bool   window;
     bool   through;                 /* another room lies behind it */
 } sti_opening;
+
+/* How far behind the wall's face the things reach that close an opening to the outside. Kept
+ * small: a measured outline of the scan includes the recess, the floor polygon does not. */
+#define STI_RECESS_M 0.05
 
 /* An inner wall face from a to b, the room on its left. */
 typedef struct sti_wall {

@@ -27,8 +27,8 @@ typedef struct sti_scan {
 const st_synth_model *sti_part_model(const st_synth_house *house, int part);
 int sti_part_count(const st_synth_house *house);
 
-/* surface.c: cover all models with triangles no longer than settings->edge_m, light and colour
- * them, then shadows, holes and noise as the settings ask; segments last.
+/* surface.c: cover all models with triangles of settings->edge_m, light and colour them,
+ * then shadows, holes and noise as the settings ask; segments last.
  *
  * Fails   ST_ERR_MEMORY; ST_ERR_LIMIT above ST_POINTS_MAX vertices.
  */

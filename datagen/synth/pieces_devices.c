@@ -159,14 +159,15 @@ void sti_build_lamp(sti_piece *p, st_rng *rng, const sti_wish *wish)
                    (const double[]){low, low, h, h, low + 0.001}, 5, 28);
 }
 
-/* A standing fan: round foot, pole, a cage with three blades. */
+/* A standing fan: square foot, pole, a cage with three blades. */
 void sti_build_fan(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
     const double h = sti_wished(wish->height_m, rng, 1.05, 1.3), r = 0.2, hub = h - r;
     sti_solid *s = &p->solid;
     sti_paint(p, STI_WHITE);
-    sti_add_turned(s, 0, 0, (const double[]){0.18, 0.18, 0.03, 0.015, 0.015},
-                   (const double[]){0, 0.02, 0.04, 0.1, hub}, 5, 24);
+    sti_add_box(s, -0.21, -0.17, 0, 0.21, 0.17, 0.02);
+    sti_add_turned(s, 0, 0, (const double[]){0.03, 0.015, 0.015}, (const double[]){0.02, 0.1, hub},
+                   3, 24);
     const sti_pose upright = s->pose;
     s->pose = (sti_pose){.turn = {{1, 0, 0}, {0, 0, -1}, {0, 1, 0}}, .shift_m = {0, -0.02, hub}};
     sti_add_turned(s, 0, 0, (const double[]){0.05, 0.06, 0.05}, (const double[]){-0.06, 0, 0.08}, 3,

@@ -17,6 +17,8 @@ void sti_build_door(sti_piece *p, st_rng *rng, const sti_wish *wish)
         sti_paint(p, sti_shade(skin, 0.92));
         sti_add_box(s, -w / 2 + 0.12, y0, 0.15, w / 2 - 0.12, y1, 0.85);
         sti_add_box(s, -w / 2 + 0.12, y0, 1.05, w / 2 - 0.12, y1, h - 0.15);
+        if (wish->style && side > 0)
+            continue;
         sti_paint(p, STI_STEEL);
         const double x = w / 2 - 0.07, out = side * (hy + 0.05);
         sti_add_rod(s, (const double[3]){x, side * hy, 1.0}, (const double[3]){x, out, 1.0}, 0.010,
@@ -26,7 +28,7 @@ void sti_build_door(sti_piece *p, st_rng *rng, const sti_wish *wish)
     }
 }
 
-/* A frame with a mullion and two panes, and a board in front. It fills its opening in the wall. */
+/* A frame with a mullion and two panes. It fills its opening in the wall. */
 void sti_build_window(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
     const double w = sti_wished(wish->width_m, rng, 0.9, 1.8), h = sti_wished(wish->height_m, rng, 1.1, 1.4);
@@ -34,13 +36,13 @@ void sti_build_window(sti_piece *p, st_rng *rng, const sti_wish *wish)
     sti_solid *s = &p->solid;
     (void)rng;
     sti_paint(p, STI_WHITE);
-    sti_add_box(s, -hx, -0.03, 0, hx, 0.03, rim);
-    sti_add_box(s, -hx, -0.03, h - rim, hx, 0.03, h);
-    sti_add_box(s, -hx, -0.03, rim, -hx + rim, 0.03, h - rim);
-    sti_add_box(s, hx - rim, -0.03, rim, hx, 0.03, h - rim);
-    sti_add_box(s, -0.03, -0.03, rim, 0.03, 0.03, h - rim);
+    sti_add_box(s, -hx, -0.02, 0, hx, 0.02, rim);
+    sti_add_box(s, -hx, -0.02, h - rim, hx, 0.02, h);
+    sti_add_box(s, -hx, -0.02, rim, -hx + rim, 0.02, h - rim);
+    sti_add_box(s, hx - rim, -0.02, rim, hx, 0.02, h - rim);
+    sti_add_box(s, -0.03, -0.02, rim, 0.03, 0.02, h - rim);
     sti_paint(p, STI_STEEL);
-    sti_add_box(s, 0.0, -0.05, 0.45 * h, 0.018, -0.03, 0.45 * h + 0.10);
+    sti_add_box(s, 0.0, -0.04, 0.45 * h, 0.018, -0.02, 0.45 * h + 0.10);
     sti_paint(p, STI_GLASS);
     for (int side = -1; side <= 1; side += 2) {
         const double x0 = side < 0 ? -hx + rim : 0.03, x1 = side < 0 ? -0.03 : hx - rim;

@@ -525,15 +525,19 @@ static bool open_leaf(sti_layout *l, const sti_door *door, int side, double hing
 static void close_leaf(sti_layout *l, const sti_door *door)
 {
     const sti_wall *w = &l->plan->room[door->room[0]].wall[door->wall[0]];
-    sti_piece *leaf = sti_layout_make(l, "door", (sti_wish){.width_m = door->width_m - 0.02});
-    if (leaf)
-        sti_place_sure(l, &(sti_item){.piece = leaf,
-                                      .rect = {door->center_m[0], door->center_m[1],
-                                               leaf->half_m[0], leaf->half_m[1],
-                                               atan2(-w->along[1], -w->along[0])},
-                                      .top_m = leaf->height_m, .room = door->room[0],
-                                      .support = ST_SYNTH_IN_OPENING,
-                                      .support_index = door->wall[0]});
+    sti_piece *leaf = sti_layout_make(
+        l, "door", (sti_wish){.width_m = door->width_m - 0.02, .style = true});
+    if (!leaf)
+        return;
+    const double in = l->plan->wall_m / 2 + leaf->half_m[1] - STI_RECESS_M;
+    sti_place_sure(l, &(sti_item){.piece = leaf,
+                                  .rect = {door->center_m[0] + in * w->inward[0],
+                                           door->center_m[1] + in * w->inward[1],
+                                           leaf->half_m[0], leaf->half_m[1],
+                                           atan2(-w->along[1], -w->along[0])},
+                                  .top_m = leaf->height_m, .room = door->room[0],
+                                  .support = ST_SYNTH_IN_OPENING,
+                                  .support_index = door->wall[0]});
 }
 
 static void passage(sti_layout *l, const sti_door *door, int side, double depth_m)
@@ -556,7 +560,7 @@ static void dress_window(sti_layout *l, int wall_index, const sti_opening *o)
         l, "window", (sti_wish){.width_m = width, .height_m = o->top_m - o->bottom_m});
     if (!frame)
         return;
-    const double back = -l->plan->wall_m / 2;
+    const double back = frame->half_m[1] - STI_RECESS_M;
     sti_place_sure(l, &(sti_item){.piece = frame,
                                   .rect = {w->a_m[0] + at * w->along[0] + back * w->inward[0],
                                            w->a_m[1] + at * w->along[1] + back * w->inward[1],

@@ -1,8 +1,8 @@
 /* surface.c - from models to what a scanner leaves: triangles of even size, light, noise, holes.
  *
- * Models are cut by halving every edge that is too long, all at once: whether an edge is halved
- * depends on the edge alone, so neighbours agree and no gaps open. Patches do not share vertices:
- * a crease keeps its two normals.
+ * A flat rectangle becomes a grid. Other patches are cut by halving every edge that is too long,
+ * all at once: whether an edge is halved depends on the edge alone, so neighbours agree and no gaps
+ * open. Patches do not share vertices: a crease keeps its two normals.
  */
 #include "datagen/synth/made_scan.h"
 
@@ -33,6 +33,7 @@ typedef struct cell {
     uint32_t v[3];
     uint32_t patch;
     uint8_t  rgb[3];
+    bool     done;                  /* of a grid: its size is right already */
 } cell;
 
 typedef struct sheet {
@@ -127,7 +128,7 @@ static st_status halve_edges(bool *any, sheet *s, double edge_m)
     for (size_t i = 0; i < count; i++) {
         uint32_t m[3] = {NONE, NONE, NONE};
         bool split = false;
-        for (int k = 0; k < 3; k++) {
+        for (int k = 0; k < 3 && !s->cells[i].done; k++) {
             const uint32_t a = s->cells[i].v[k], b = s->cells[i].v[(k + 1) % 3];
             if (edge_long(s, a, b, edge_m)) {
                 ST_TRY(middle_of(&m[k], s, &map, a, b));
@@ -141,13 +142,69 @@ static st_status halve_edges(bool *any, sheet *s, double edge_m)
     return st_ok();
 }
 
-/* A model as a sheet in which patches share no vertex. */
-static st_status unfold(sheet *s, const st_synth_model *model)
+/* Is patch f .. f+1 a lone rectangle, or at least a parallelogram, as sti_quad_add makes them? */
+static bool is_quad(const st_synth_model *m, size_t f)
+{
+    if (f + 1 >= m->face_count || m->face[f + 1].patch != m->face[f].patch ||
+        (f > 0 && m->face[f - 1].patch == m->face[f].patch) ||
+        (f + 2 < m->face_count && m->face[f + 2].patch == m->face[f].patch))
+        return false;
+    const uint32_t *p = m->face[f].v, *q = m->face[f + 1].v;    /* (a,b,c) and (a,c,d) */
+    if (p[0] != q[0] || p[2] != q[1])
+        return false;
+    for (int k = 0; k < 3; k++)
+        if (fabs(m->vertex_m[p[0]][k] + m->vertex_m[p[2]][k] - m->vertex_m[p[1]][k] -
+                 m->vertex_m[q[2]][k]) > 1e-9)
+            return false;
+    return true;
+}
+
+static int steps_between(const double a[3], const double b[3], double edge_m)
+{
+    const double x = b[0] - a[0], y = b[1] - a[1], z = b[2] - a[2];
+    const int steps = (int)ceil(sqrt(x * x + y * y + z * z) / edge_m - 1e-9);
+    return steps < 1 ? 1 : steps;
+}
+
+/* A quad as a grid whose sides are no longer than edge_m. */
+static st_status lay_grid(sheet *s, const st_synth_model *m, size_t f, double edge_m)
+{
+    const st_synth_face *face = &m->face[f];
+    const double *a = m->vertex_m[face->v[0]], *b = m->vertex_m[face->v[1]],
+                 *d = m->vertex_m[m->face[f + 1].v[2]];
+    const int nu = steps_between(a, b, edge_m), nv = steps_between(a, d, edge_m);
+    const uint32_t first = (uint32_t)s->point_count, row = (uint32_t)nu + 1;
+    const size_t points = (size_t)row * (size_t)(nv + 1);
+    ST_TRY(ST_GROW(s->arena, &s->point_m, &s->point_capacity, s->point_count + points));
+    for (int j = 0; j <= nv; j++)
+        for (int i = 0; i <= nu; i++, s->point_count++)
+            for (int k = 0; k < 3; k++)
+                s->point_m[s->point_count][k] = a[k] + (b[k] - a[k]) * ((double)i / nu) +
+                                                (d[k] - a[k]) * ((double)j / nv);
+    const cell like = {.patch = face->patch, .rgb = {face->rgb[0], face->rgb[1], face->rgb[2]}};
+    for (uint32_t j = 0; j < (uint32_t)nv; j++)
+        for (uint32_t i = 0; i < (uint32_t)nu; i++) {
+            const uint32_t at = first + j * row + i;
+            ST_TRY(cell_add(s, &like, at, at + 1, at + row + 1));
+            s->cells[s->cell_count - 1].done = true;
+            ST_TRY(cell_add(s, &like, at, at + row + 1, at + row));
+            s->cells[s->cell_count - 1].done = true;
+        }
+    return st_ok();
+}
+
+/* A model as a sheet in which patches share no vertex. Faces of a patch lie together. */
+static st_status unfold(sheet *s, const st_synth_model *model, double edge_m)
 {
     uint64_t *owner;                /* the copy of each vertex for the patch at hand */
     ST_TRY(ST_ALLOC(s->arena, &owner, model->vertex_count));
     for (size_t f = 0; f < model->face_count; f++) {
         const st_synth_face *face = &model->face[f];
+        if (is_quad(model, f)) {
+            ST_TRY(lay_grid(s, model, f, edge_m));
+            f++;
+            continue;
+        }
         cell c = {.patch = face->patch, .rgb = {face->rgb[0], face->rgb[1], face->rgb[2]}};
         for (int k = 0; k < 3; k++) {
             const uint32_t v = face->v[k];
@@ -220,16 +277,14 @@ static st_status cover_part(sti_scan *scan, st_arena *arena, const st_synth_mode
                             double edge_m)
 {
     sheet s = {.arena = arena};
-    ST_TRY(unfold(&s, model));
-    /* Long edges first, then finer while the thing has too few vertices. */
-    for (int round = 0; round < 24; round++) {
-        bool any;
-        ST_TRY(halve_edges(&any, &s, edge_m));
-        if (!any && s.point_count >= VERTICES_MIN)
-            break;
-        if (!any)
-            edge_m *= 0.7;
-    }
+    do {
+        bool any = true;
+        s.point_count = s.cell_count = 0;
+        ST_TRY(unfold(&s, model, edge_m));
+        while (any)
+            ST_TRY(halve_edges(&any, &s, edge_m));
+        edge_m *= 0.7;
+    } while (s.point_count < VERTICES_MIN && edge_m > 1e-4);
     const size_t first = scan->point_count;
     ST_TRY(scan_grow(scan, arena, first + s.point_count));
     memcpy(scan->point_m[first], s.point_m, s.point_count * sizeof s.point_m[0]);

@@ -68,7 +68,7 @@ typedef struct st_synth_settings {
     uint64_t        seed;
     st_synth_layout layout;
     int             room_min, room_max;     /* 1 .. 6                                          */
-    double          edge_m;                 /* no mesh edge is longer                          */
+    double          edge_m;                 /* spacing of vertices; diagonals are longer        */
     double          noise_m;                /* standard deviation along the normal; 0: none    */
     double          holes;                  /* share of the surface that is missing, 0 .. 0.5  */
     int             clutter;                /* unnamed small things per room, 0 .. 20          */
@@ -77,7 +77,7 @@ typedef struct st_synth_settings {
     const st_furniture *furniture;          /* models to mix in, or NULL; borrowed             */
 } st_synth_settings;
 
-/* Seed 1, ScanNet, 1 to 4 rooms, 8 cm at most from vertex to vertex, about 5 on average, a clean scan. */
+/* Seed 1, ScanNet, 1 to 4 rooms, a vertex every 5 cm, a clean scan. */
 st_synth_settings st_synth_defaults(void);
 
 /* Fails   ST_ERR_USAGE naming the setting, its range and its value. */
