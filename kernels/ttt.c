@@ -195,13 +195,10 @@ st_status st_ttt_state_take(st_ttt_state *state, st_slab *slab, const st_ttt_rul
     return st_ok();
 }
 
-/* Every byte that will be read; the rest is as it was. */
+/* What will be read; the rest is as it was, momentum too until the first update makes it. */
 static st_status begin(st_stream *q, st_ttt_state *state, const st_ttt_weights *weights)
 {
     ST_TRY(check_weights(&weights->w0, &weights->w1, &weights->w2, &state->rule, state->place));
-    if (state->momentum)
-        ST_TRY(st_fill_bytes(q, state->momentum, 0,
-                             (size_t)sti_ttt_all(&state->rule) * sizeof(float)));
     state->summed = state->pending = state->updates = 0;
     return state->place == ST_PLACE_DEVICE ? sti_ttt_begin_device(q, state, weights)
                                            : sti_ttt_begin_host(state, weights);

@@ -39,7 +39,8 @@ typedef enum st_ttt_norm {
 typedef enum st_ttt_muon {
     ST_TTT_MUON_OFF,        /* N is the momentum itself                                       */
     ST_TTT_MUON,            /* N is its orthogonal part, by five Newton-Schulz steps          */
-    ST_TTT_MUON_BF16,       /* the same, every matrix in bf16: the reference's inference path */
+    ST_TTT_MUON_BF16,       /* the same, every matrix in bf16: the reference's inference path;
+                               the device, which multiplies in bf16 anyway, takes it as Muon  */
 } st_ttt_muon;
 
 typedef enum st_ttt_momentum { ST_TTT_MOMENTUM_OFF, ST_TTT_MOMENTUM } st_ttt_momentum;

@@ -292,6 +292,7 @@ typedef struct momentum_args {
     float       *part;                      /* (3H,TTT_PARTS) parts of |M|^2       */
     int64_t      size;                      /* numbers in one matrix               */
     float        chunk;
+    bool         first;                     /* of its sequence: no M yet           */
 } momentum_args;
 
 /* gradient becomes M; TTT_PARTS blocks per matrix. */
@@ -304,7 +305,7 @@ static __global__ void add_momentum(momentum_args a)
          j += (int64_t)TTT_PARTS * blockDim.x) {
         float m = a.gradient[from + j];
         if (a.momentum) {
-            m = fmaf(mean, a.momentum[from + j], m);
+            m = a.first ? m : fmaf(mean, a.momentum[from + j], m);
             a.momentum[from + j] = m;
         }
         a.gradient[from + j] = m;
@@ -414,7 +415,7 @@ static st_status fire_plainly(st_stream *q, st_ttt_state *s, const sti_ttt_slot 
     const int64_t size = sti_ttt_matrix(r);
     const dim3 blocks(TTT_PARTS, (unsigned)(3 * r->heads));
     const momentum_args m = {s->gradient, s->momentum, slot->momentum, slot->mu_mean, s->mu_sum,
-                             t->part, size, (float)r->chunk};
+                             t->part, size, (float)r->chunk, s->updates == 0};
     add_momentum<<<blocks, 512, 0, sti_cuda(q)>>>(m);
     ST_TRY(sti_launched("ttt add_momentum"));
     if (r->muon != ST_TTT_MUON_OFF) {
@@ -442,6 +443,7 @@ static st_status fire_fused(st_stream *q, st_ttt_state *s, const sti_ttt_slot *s
     u.tape_weight = slot->weight, u.tape_norm = slot->row_norm;
     u.tape_narrow = (bf16 *)slot->narrow;
     u.taped = slot->muon != NULL;
+    u.first = s->updates == 0;
     u.muon = u.taped ? (bf16 *)slot->muon : t->muon;
     u.wide = t->wide, u.part = t->part, u.meeting = t->meeting;
     return sti_ttt_hopper_update(q, &s->rule, &u);

@@ -1,6 +1,6 @@
 /* ttt_hopper.cuh - the fused Hopper bodies of the fast-weight operator, and when they can run.
  *
- * They want h = d, a multiple of 128, and a card of compute capability 9.0 with code built for it.
+ * They want h = d of 256 or 512, and a card of compute capability 9.0 with code built for it.
  * All else is the business of ttt_device.cu.
  */
 #ifndef ST_KERNELS_TTT_HOPPER_CUH
@@ -23,6 +23,7 @@ typedef struct ttt_update {
     float       *part;          /* (3H,TTT_UPDATE_RANKS_MAX) parts of |M|^2                     */
     uint32_t    *meeting;       /* (3H) blocks that reached the next step, zero at launch       */
     bool         taped;
+    bool         first;         /* of its sequence: there is no M yet, whatever `momentum` holds */
 } ttt_update;
 
 enum { TTT_UPDATE_RANKS_MAX = 64 };     /* blocks that work on one matrix */

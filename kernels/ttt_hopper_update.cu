@@ -19,8 +19,8 @@
  * ten of sixteen tiles of 128 x 128 are computed and written twice.
  *
  * In a block one thread feeds a ring of 16 KiB slots through the copy engine, and two warpgroups
- * multiply, 64 rows of a tile each. The tiles of X are 128 x 256 when d allows: the products of
- * this size are bound by what L2 can deliver, and a wider tile asks for a quarter less.
+ * multiply, 64 rows of a tile each. The tiles of X are 128 x 256: the products of this size are bound
+ * by what L2 can deliver, and a wider tile asks for a quarter less.
  */
 #include "kernels/ttt_hopper.cuh"
 
@@ -30,6 +30,7 @@ enum {
     CONSUMERS = 256,
     THREADS = CONSUMERS + 128,              /* the last warpgroup feeds */
     MEET_CONSUMERS = 1,                     /* hardware barrier of the two warpgroups */
+    WIDE_SLOTS = 8,                         /* of the ring: a tile of X in f32, 128 KiB */
     SIDE_MAX = 512,                         /* of a matrix */
     BATCH = SIDE_MAX / 128,                 /* loads in flight in the pointwise steps: with so few
                                                threads, one at a time would wait for L2 each time */
@@ -49,9 +50,8 @@ typedef struct update_args {
     ttt_update u;
     float      ns[STI_NS_STEPS][3];
     int        heads, side, ranks;
-    int        halves;                      /* of 128 columns in a tile of X: 2, or 1 */
     float      chunk;
-    bool       prenorm, momentum;
+    bool       prenorm, momentum, first;
 } update_args;
 
 #ifdef STI_HOPPER
@@ -67,11 +67,10 @@ static __device__ __forceinline__ void wait_for(const uint32_t *meeting, uint32_
     fence_async();
 }
 
-/* By one thread, after the block's own writes were ordered before it. */
+/* By one thread, after the block's own writes were ordered before it; releases them all. */
 static __device__ __forceinline__ void arrive(uint32_t *meeting)
 {
     fence_async();
-    __threadfence();
     asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(meeting) : "memory");
 }
 
@@ -81,7 +80,7 @@ static __device__ __forceinline__ void arrive(uint32_t *meeting)
 static __device__ __forceinline__ int task_count(int p, const update_args &a)
 {
     const int blocks = a.side / SIDE;
-    return p == ADVANCE ? blocks * blocks / a.halves : blocks * (blocks + 1) / 2;
+    return p == ADVANCE ? blocks * blocks / 2 : blocks * (blocks + 1) / 2;
 }
 
 static __device__ __forceinline__ void task_get(int p, int t, const update_args &a, int *row,
@@ -89,7 +88,7 @@ static __device__ __forceinline__ void task_get(int p, int t, const update_args 
 {
     const int blocks = a.side / SIDE;
     if (p == ADVANCE) {
-        *row = t % blocks, *col = t / blocks * a.halves;
+        *row = t % blocks, *col = t / blocks * 2;
         return;
     }
     int r = 0;
@@ -104,12 +103,11 @@ static __device__ __forceinline__ int plane(const update_args &a, int k, int whi
     return ((a.u.taped ? k : k % 2) * 3 + which) * 3 * a.heads + matrix;
 }
 
-/* Two neighbouring numbers of a staged tile. */
-static __device__ __forceinline__ unsigned char *staged(unsigned char (*tile)[TILE_BYTES], int row,
-                                                        int col)
+/* The numbers of X of task t: each thread's fours lie CONSUMERS fours apart. */
+static __device__ __forceinline__ float4 *own_wide(const update_args &a, int matrix, int t)
 {
-    return tile[col / TILE_COLS] + row * 128 + (((col % TILE_COLS) / 8) ^ (row % 8)) * 16 +
-           col % 8 * 2;
+    return reinterpret_cast<float4 *>(a.u.wide) + (int64_t)matrix * a.side * a.side / 4 +
+           t * (SIDE * SIDE / 2);
 }
 
 /* --- feeding ------------------------------------------------------------------------------ */
@@ -145,7 +143,7 @@ static __device__ __forceinline__ void feed_tile(shared_memory *s, ring *at, con
         int slot = claim(s, at);
         copy_in(s->slot[slot], muon, &s->full[slot], i * TILE_COLS, row * SIDE, left);
         if (p == ADVANCE) {
-            for (int n = 0; n < a.halves; n++) {
+            for (int n = 0; n < 2; n++) {
                 slot = claim(s, at);
                 for (int b = 0; b < 2; b++)
                     copy_in(s->slot[slot] + b * BOX_BYTES, boxes, &s->full[slot],
@@ -179,6 +177,11 @@ static __device__ void feed(shared_memory *s, const CUtensorMap *muon, const CUt
                                 left);
                 }
                 feed_tile(s, &at, muon, boxes, a, p, left, right, row, col);
+                for (int i = 0; i < WIDE_SLOTS && p == ADVANCE; i++) {
+                    const int slot = claim(s, &at);
+                    copy_in_plain(s->slot[slot], own_wide(a, matrix, t) + i * (TILE_BYTES / 16),
+                                  &s->full[slot], TILE_BYTES);
+                }
             }
         }
     }
@@ -191,7 +194,7 @@ template <int P, int N>
 static __device__ __forceinline__ void multiply(float (&d)[N][64], shared_memory *s, ring *at,
                                                 int group, int steps, bool shared_operand)
 {
-    const bool leader = threadIdx.x % 128 == 0;
+    const bool leader = threadIdx.x % 32 == 0;      /* each warp says when it is done */
     const int  used = shared_operand ? 1 : 1 + N;
     ring before = *at;
     for (int i = 0; i < steps; i++) {
@@ -232,70 +235,84 @@ static __device__ __forceinline__ void multiply(float (&d)[N][64], shared_memory
             barrier_arrive(&s->empty[before.slot]);
 }
 
-static __device__ __forceinline__ float2 load2(const unsigned char *p)
+/* Where a thread's numbers of a staged tile stand. It holds, for j = 0 .. 15, columns 8j + c, +1 of
+ * rows r and r + 8, with c = 2 (lane % 4) and r % 8 = lane / 4. The swizzle exchanges 16-byte units
+ * by r % 8 in the tile, and by c % 8 (or one more) in its mirror image, so all addresses are these
+ * few and constants. */
+typedef struct staging {
+    uint32_t row;               /* row r, unit 0, own bytes                                 */
+    uint32_t turn;              /* 16 (r % 8): unit j stands at 16 j ^ turn                 */
+    uint32_t mirror[2][2];      /* [column, or the next][row r, or r + 8], of columns 0 - 7 */
+} staging;
+
+static __device__ __forceinline__ staging staging_get(shared_memory *s, int r, int c)
 {
-    return __bfloat1622float2(*reinterpret_cast<const __nv_bfloat162 *>(p));
+    staging at;
+    at.row = shared_address(s->out[0]) + r * 128 + c * 2;
+    at.turn = r % 8 * 16;
+    for (int next = 0; next < 2; next++)
+        for (int below = 0; below < 2; below++)
+            at.mirror[next][below] = shared_address(s->out[2 + r / 64]) + (c + next) * 128 +
+                                     ((r % 64 / 8 + below) ^ (c + next)) * 16 + r % 8 * 2;
+    return at;
 }
 
-static __device__ __forceinline__ void store2(unsigned char *p, float x, float y)
+/* Columns 8j + c of row r (+ 8 below). */
+static __device__ __forceinline__ uint32_t staged(const staging &at, int j, int below)
 {
-    *reinterpret_cast<__nv_bfloat162 *>(p) = __floats2bfloat162_rn(x, y);
+    return at.row + j / 8 * TILE_BYTES + below * 1024 + ((uint32_t)(j % 8 * 16) ^ at.turn);
 }
 
 /* A or B: the numbers of a tile into out[0..1], mirrored into out[2..3]. The addend of B, A's own
  * tile, stands where the result goes. */
 template <int P>
-static __device__ __forceinline__ void stage_square(const float (&d)[64], shared_memory *s,
-                                                    float scale_b, float scale_c, int row0,
-                                                    int col0, bool diagonal)
+static __device__ __forceinline__ void stage_square(const float (&d)[64], const staging &at,
+                                                    float scale_b, float scale_c, bool diagonal)
 {
-    /* Else the compiler keeps all 64 addresses in registers from step to step, and spills. */
-    asm volatile("" : "+r"(row0), "+r"(col0));
 #pragma unroll
     for (int i = 0; i < 32; i++) {
-        const int r = row0 + i % 2 * 8, c = col0 + i / 2 * 8;      /* in the tile */
-        float x = d[i / 2 * 4 + i % 2 * 2], y = d[i / 2 * 4 + i % 2 * 2 + 1];
-        unsigned char *at = staged(s->out, r, c);
+        const int j = i / 2, below = i % 2;
+        float x = d[4 * j + 2 * below], y = d[4 * j + 2 * below + 1];
+        const uint32_t here = staged(at, j, below);
         if (P == SQUARE) {
-            const float2 before = load2(at);
-            x = fmaf(scale_c, x, scale_b * before.x);
-            y = fmaf(scale_c, y, scale_b * before.y);
+            const uint32_t before = shared_load(here);
+            x = fmaf(scale_c, x, scale_b * low_of(before));
+            y = fmaf(scale_c, y, scale_b * high_of(before));
         }
-        store2(at, x, y);
+        const uint32_t both = pack(x, y);
+        shared_store(here, both);
         if (!diagonal) {
-            *reinterpret_cast<bf16 *>(staged(s->out + 2, c, r)) = __float2bfloat16(x);
-            *reinterpret_cast<bf16 *>(staged(s->out + 2, c + 1, r)) = __float2bfloat16(y);
+            shared_store_low(at.mirror[0][below] + j * 1024, both);
+            shared_store_high(at.mirror[1][below] + j * 1024, both);
         }
     }
 }
 
-/* X: a X + B X, kept in f32 by the thread and staged in bf16; the last one leaves as f32. */
-template <int N>
-static __device__ __forceinline__ void stage_advance(const float (&d)[N][64], shared_memory *s,
-                                                     float scale_a, int row0, int col0,
+/* X: a X + B X, kept in f32 by the thread and staged in bf16; the last one leaves as f32. The ring
+ * brings the old X behind the operands, four fours of each thread in a slot. */
+static __device__ __forceinline__ void stage_advance(const float (&d)[2][64], shared_memory *s,
+                                                     ring *from, const staging &at, float scale_a,
                                                      float4 *wide, float *last, int pitch)
 {
-    asm volatile("" : "+r"(row0), "+r"(col0));
 #pragma unroll
-    for (int first = 0; first < 16 * N; first += BATCH) {
-        float4 batch[BATCH];
+    for (int slot = 0; slot < WIDE_SLOTS; slot++) {
+        const uint32_t old = shared_address(s->slot[from->slot]) + threadIdx.x * 16;
+        barrier_wait(&s->full[from->slot], from->parity);
+        step(from);
 #pragma unroll
-        for (int i = 0; i < BATCH; i++)
-            batch[i] = wide[(first + i) * CONSUMERS];
-#pragma unroll
-        for (int i = 0; i < BATCH; i++) {
-            const float *sum = d[(first + i) / 16] + (first + i) % 16 * 4;
-            float4 x = batch[i];
+        for (int i = 0; i < 32 / WIDE_SLOTS; i++) {
+            const int j = slot * (32 / WIDE_SLOTS) + i;     /* columns 8j + c of the 256 */
+            const float *sum = d[j / 16] + j % 16 * 4;
+            float4 x = shared_load4(old + i * CONSUMERS * 16);
             x.x = fmaf(scale_a, x.x, sum[0]), x.y = fmaf(scale_a, x.y, sum[1]);
             x.z = fmaf(scale_a, x.z, sum[2]), x.w = fmaf(scale_a, x.w, sum[3]);
-            const int c = col0 + (first + i) * 8;
             if (last) {
-                *reinterpret_cast<float2 *>(last + row0 * pitch + c) = make_float2(x.x, x.y);
-                *reinterpret_cast<float2 *>(last + (row0 + 8) * pitch + c) = make_float2(x.z, x.w);
+                *reinterpret_cast<float2 *>(last + j * 8) = make_float2(x.x, x.y);
+                *reinterpret_cast<float2 *>(last + j * 8 + 8 * pitch) = make_float2(x.z, x.w);
             } else {
-                wide[(first + i) * CONSUMERS] = x;
-                store2(staged(s->out, row0, c), x.x, x.y);
-                store2(staged(s->out, row0 + 8, c), x.z, x.w);
+                wide[j * CONSUMERS] = x;
+                shared_store(staged(at, j, 0), pack(x.x, x.y));
+                shared_store(staged(at, j, 1), pack(x.z, x.w));
             }
         }
     }
@@ -303,17 +320,11 @@ static __device__ __forceinline__ void stage_advance(const float (&d)[N][64], sh
 
 typedef struct consumer {
     ring     at;
+    staging  to;
     uint32_t added;             /* addends met so far            */
     int      group, row0, col0; /* warpgroup; first number held  */
     int      matrix, rank;
 } consumer;
-
-/* This thread's numbers of X in task t, 256 threads apart. */
-static __device__ __forceinline__ float4 *own_wide(const update_args &a, int matrix, int t)
-{
-    return reinterpret_cast<float4 *>(a.u.wide) + (int64_t)matrix * a.side * a.side / 4 +
-           t * (SIDE * SIDE / 4 * a.halves) + threadIdx.x;
-}
 
 /* What was staged goes to L2, by one thread; it is there before anybody passes. */
 static __device__ __forceinline__ void send(shared_memory *s, const CUtensorMap *muon, int to,
@@ -354,49 +365,59 @@ static __device__ __forceinline__ void run_square(shared_memory *s, const CUtens
         multiply<P, 1>(d, s, &me->at, me->group, a.side / TILE_COLS, row == col);
         if (P == SQUARE)
             barrier_wait(&s->added, me->added++ & 1);
-        stage_square<P>(d[0], s, a.ns[k][1], a.ns[k][2], me->row0, me->col0, row == col);
+        stage_square<P>(d[0], me->to, a.ns[k][1], a.ns[k][2], row == col);
         send(s, muon, to, row, col, 2, row != col);
     }
     report(a, me, P, k);
 }
 
-template <int N>
 static __device__ __forceinline__ void run_advance(shared_memory *s, const CUtensorMap *muon,
                                                    const update_args &a, consumer *me, int k)
 {
-    const bool last = k == STI_NS_STEPS - 1;
-    const int  to = plane(a, k + 1, 0, me->matrix);
+    const int to = plane(a, k + 1, 0, me->matrix);
     for (int t = me->rank; t < task_count(ADVANCE, a); t += a.ranks) {
         int row, col;
-        float d[N][64];
+        float d[2][64], *last = NULL;
         task_get(ADVANCE, t, a, &row, &col);
-        multiply<ADVANCE, N>(d, s, &me->at, me->group, a.side / TILE_COLS, false);
-        stage_advance<N>(d, s, a.ns[k][0], me->row0, me->col0, own_wide(a, me->matrix, t),
-                         last ? a.u.gradient + ((int64_t)me->matrix * a.side + row * SIDE) * a.side +
-                                    col * SIDE : NULL, a.side);
-        send(s, muon, to, row, col, last ? 0 : 2 * N, false);
+        multiply<ADVANCE, 2>(d, s, &me->at, me->group, a.side / TILE_COLS, false);
+        if (k == STI_NS_STEPS - 1)
+            last = a.u.gradient + ((int64_t)me->matrix * a.side + row * SIDE + me->row0) * a.side +
+                   col * SIDE + me->col0;
+        ring read = me->at;
+        stage_advance(d, s, &me->at, me->to, a.ns[k][0], own_wide(a, me->matrix, t) + threadIdx.x,
+                      last, a.side);
+        __syncwarp();
+        for (int i = 0; i < WIDE_SLOTS; i++, step(&read))
+            if (threadIdx.x % 32 == 0)
+                barrier_arrive(&s->empty[read.slot]);
+        send(s, muon, to, row, col, last ? 0 : 4, false);
     }
     report(a, me, ADVANCE, k);
 }
 
-template <int N>
 static __device__ void consume(shared_memory *s, const CUtensorMap *muon, const update_args &a,
                                int matrix, int rank)
 {
     const int group = threadIdx.x / 128, lane = threadIdx.x % 32;
-    consumer me = {{0, 0}, 0, group, group * 64 + (int)threadIdx.x / 32 % 4 * 16 + lane / 4,
-                   lane % 4 * 2, matrix, rank};
+    const int row0 = group * 64 + (int)threadIdx.x / 32 % 4 * 16 + lane / 4, col0 = lane % 4 * 2;
+    consumer me = {{0, 0}, staging_get(s, row0, col0), 0, group, row0, col0, matrix, rank};
 #pragma unroll 1
     for (int k = 0; k < STI_NS_STEPS; k++) {
         run_square<GRAM>(s, muon, a, &me, k);
         run_square<SQUARE>(s, muon, a, &me, k);
-        run_advance<N>(s, muon, a, &me, k);
+        run_advance(s, muon, a, &me, k);
     }
 }
 
 /* --- before and after --------------------------------------------------------------------- */
 
-/* M = g + m M in the gradient's place, and this block's part of |M|^2. */
+/* Where M stands: the gradient of the chunk itself when momentum is off. */
+static __device__ __forceinline__ const float *moment_of(const update_args &a)
+{
+    return a.momentum ? a.u.momentum : a.u.gradient;
+}
+
+/* M = g + m M, and this block's part of |M|^2. */
 static __device__ void add_momentum(const update_args &a, int matrix, int rank)
 {
     const int64_t size = (int64_t)a.side * a.side, from = matrix * size;
@@ -410,7 +431,8 @@ static __device__ void add_momentum(const update_args &a, int matrix, int rank)
         for (int i = 0; i < BATCH; i++) {
             const int64_t at = first + i * stride < size ? first + i * stride : first;
             g[i] = *reinterpret_cast<const float4 *>(a.u.gradient + from + at);
-            if (a.momentum)
+            old[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+            if (a.momentum && !a.first)
                 old[i] = *reinterpret_cast<const float4 *>(a.u.momentum + from + at);
         }
 #pragma unroll
@@ -422,7 +444,6 @@ static __device__ void add_momentum(const update_args &a, int matrix, int rank)
                 m.z = fmaf(mean, old[i].z, m.z), m.w = fmaf(mean, old[i].w, m.w);
                 *reinterpret_cast<float4 *>(a.u.momentum + at) = m;
             }
-            *reinterpret_cast<float4 *>(a.u.gradient + at) = m;
             if (a.u.tape_momentum)
                 *reinterpret_cast<float4 *>(a.u.tape_momentum + at) = m;
             square = fmaf(m.x, m.x, fmaf(m.y, m.y, fmaf(m.z, m.z, fmaf(m.w, m.w, square))));
@@ -441,6 +462,7 @@ static __device__ void normalise(const update_args &a, int matrix, int rank)
 {
     const int lane = threadIdx.x % 32, row0 = threadIdx.x / 32 * 16 + lane / 4, col0 = lane % 4 * 2;
     const int64_t from = (int64_t)matrix * a.side * a.side;
+    const float *moment = moment_of(a);
     float square = 0.0f;
     for (int i = 0; i < a.ranks; i++)
         square += __ldcg(a.u.part + matrix * TTT_UPDATE_RANKS_MAX + i);
@@ -450,24 +472,23 @@ static __device__ void normalise(const update_args &a, int matrix, int rank)
     for (int t = rank; t < task_count(ADVANCE, a) && threadIdx.x < CONSUMERS; t += a.ranks) {
         int row, col;
         task_get(ADVANCE, t, a, &row, &col);
-        float4 *wide = own_wide(a, matrix, t);
-        for (int first = 0; first < 16 * a.halves; first += 8) {
+        float4 *wide = own_wide(a, matrix, t) + threadIdx.x;
+        for (int first = 0; first < 32; first += 8) {
             float4 batch[8];
             const int64_t at = from + (int64_t)(row * SIDE + row0) * a.side + col * SIDE + col0 +
                                first * 8, below = at + 8 * a.side;
 #pragma unroll
             for (int i = 0; i < 8; i++) {
-                const float2 x = __ldcg(reinterpret_cast<const float2 *>(a.u.gradient + at + 8 * i));
-                const float2 y =
-                    __ldcg(reinterpret_cast<const float2 *>(a.u.gradient + below + 8 * i));
+                const float2 x = __ldcg(reinterpret_cast<const float2 *>(moment + at + 8 * i));
+                const float2 y = __ldcg(reinterpret_cast<const float2 *>(moment + below + 8 * i));
                 batch[i] = make_float4(x.x * scale, x.y * scale, y.x * scale, y.y * scale);
             }
 #pragma unroll
             for (int i = 0; i < 8; i++) {
                 const float4 x = batch[i];
                 wide[(first + i) * CONSUMERS] = x;
-                store2(reinterpret_cast<unsigned char *>(a.u.muon + at + 8 * i), x.x, x.y);
-                store2(reinterpret_cast<unsigned char *>(a.u.muon + below + 8 * i), x.z, x.w);
+                *reinterpret_cast<uint32_t *>(a.u.muon + at + 8 * i) = pack(x.x, x.y);
+                *reinterpret_cast<uint32_t *>(a.u.muon + below + 8 * i) = pack(x.z, x.w);
             }
         }
     }
@@ -537,7 +558,7 @@ static __global__ void __launch_bounds__(THREADS, 1)
     if (threadIdx.x == 0) {
         for (int i = 0; i < SLOTS; i++) {
             barrier_init(&s->full[i], 1);
-            barrier_init(&s->empty[i], 2);
+            barrier_init(&s->empty[i], CONSUMERS / 32);
         }
         barrier_init(&s->added, 1);
         barrier_init(&s->freed, 1);
@@ -564,10 +585,7 @@ static __global__ void __launch_bounds__(THREADS, 1)
         return;
     }
     registers_take<232>();
-    if (a.halves == 2)
-        consume<2>(s, &muon, a, matrix, rank);
-    else
-        consume<1>(s, &muon, a, matrix, rank);
+    consume(s, &muon, a, matrix, rank);
     if (threadIdx.x == 0)
         wait_for(a.u.meeting + matrix, (uint32_t)(a.ranks * (2 + STI_NS_STEPS * PHASES)));
     meet(MEET_CONSUMERS, CONSUMERS);
@@ -580,9 +598,8 @@ enum { SHARED_BYTES = sizeof(shared_memory) + 1024 };
 bool sti_ttt_hopper_fits(const sti_device *device, const st_ttt_rule *r)
 {
     cudaFuncAttributes attributes;
-    if (device->capability != 90 || r->hidden != r->width || r->width % SIDE != 0 ||
-        r->width > SIDE_MAX ||
-        3 * r->heads > device->processor_count || r->muon == ST_TTT_MUON_OFF)
+    if (device->capability != 90 || r->hidden != r->width || r->width % (2 * SIDE) != 0 ||
+        r->width > SIDE_MAX ||        3 * r->heads > device->processor_count || r->muon == ST_TTT_MUON_OFF)
         return false;
     /* Built for another card only, the kernel would be an empty one. */
     return cudaFuncGetAttributes(&attributes, update) == cudaSuccess &&
@@ -602,13 +619,13 @@ st_status sti_ttt_hopper_update(st_stream *q, const st_ttt_rule *r, const ttt_up
     for (int i = 0; i < 3 * STI_NS_STEPS; i++)
         a.ns[i / 3][i % 3] = STI_NS[i / 3][i % 3];
     a.heads = (int)r->heads, a.side = (int)d;
-    a.halves = d % (2 * SIDE) == 0 ? 2 : 1;
     /* More blocks than tiles would only stand around. */
     const int64_t tiles = (d / SIDE) * (d / SIDE), share = q->device->processor_count / matrices;
     a.ranks = (int)(share < tiles ? share : tiles);
     a.chunk = (float)r->chunk;
     a.prenorm = r->norm == ST_TTT_PRENORM;
     a.momentum = r->momentum == ST_TTT_MOMENTUM;
+    a.first = u->first;
 
     static const cudaError_t raised =
         cudaFuncSetAttribute(update, cudaFuncAttributeMaxDynamicSharedMemorySize, SHARED_BYTES);

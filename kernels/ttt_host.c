@@ -207,7 +207,7 @@ static void add_momentum(st_ttt_state *s, const sti_ttt_slot *slot)
         const float mean = s->mu_sum[f] / (float)s->rule.chunk;
         float *g = s->gradient + f * per_head, *m = s->momentum + f * per_head;
         for (int64_t i = 0; i < per_head; i++)
-            m[i] = g[i] += mean * m[i];
+            m[i] = g[i] += s->updates > 0 ? mean * m[i] : 0.0f;
         if (slot->mu_mean)
             slot->mu_mean[f] = mean;
     }

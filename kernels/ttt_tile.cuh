@@ -38,11 +38,65 @@ static __device__ __forceinline__ void meet(int id, int count)
     asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(count) : "memory");
 }
 
+/* Numbers in shared memory by 32-bit address: a pointer that was rounded up would be a generic one,
+ * and each access would cost a dozen instructions. */
+static __device__ __forceinline__ void shared_store(uint32_t address, uint32_t x)
+{
+    asm volatile("st.shared.b32 [%0], %1;" ::"r"(address), "r"(x) : "memory");
+}
+
+static __device__ __forceinline__ void shared_store_low(uint32_t address, uint32_t x)
+{
+    asm volatile("{\n.reg .b16 low, high;\nmov.b32 {low, high}, %1;\n"
+                 "st.shared.b16 [%0], low;\n}" ::"r"(address), "r"(x) : "memory");
+}
+
+static __device__ __forceinline__ void shared_store_high(uint32_t address, uint32_t x)
+{
+    asm volatile("{\n.reg .b16 low, high;\nmov.b32 {low, high}, %1;\n"
+                 "st.shared.b16 [%0], high;\n}" ::"r"(address), "r"(x) : "memory");
+}
+
+static __device__ __forceinline__ uint32_t shared_load(uint32_t address)
+{
+    uint32_t x;
+    asm volatile("ld.shared.b32 %0, [%1];" : "=r"(x) : "r"(address) : "memory");
+    return x;
+}
+
+/* The halves of two bf16 as f32. */
+static __device__ __forceinline__ float low_of(uint32_t x)
+{
+    return __uint_as_float(x << 16);
+}
+
+static __device__ __forceinline__ float high_of(uint32_t x)
+{
+    return __uint_as_float(x & 0xffff0000u);
+}
+
 /* One box at column x, row y, plane z. */
 static __device__ __forceinline__ void copy_in(void *to, const CUtensorMap *map, uint64_t *bar,
                                                int x, int y, int z)
 {
     box_load(to, map, bar, x, y, z);
+}
+
+/* `bytes` as they lie. */
+static __device__ __forceinline__ void copy_in_plain(void *to, const void *from, uint64_t *bar,
+                                                     uint32_t bytes)
+{
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
+                 "[%0], [%1], %2, [%3];" ::"r"(shared_address(to)), "l"(from), "r"(bytes),
+                 "r"(shared_address(bar)) : "memory");
+}
+
+static __device__ __forceinline__ float4 shared_load4(uint32_t address)
+{
+    float4 x;
+    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+                 : "=f"(x.x), "=f"(x.y), "=f"(x.z), "=f"(x.w) : "r"(address) : "memory");
+    return x;
 }
 
 static __device__ __forceinline__ void copy_out(const CUtensorMap *map, const void *from, int x,

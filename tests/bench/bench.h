@@ -30,6 +30,7 @@ typedef struct bench_row {
     const char *shape;
     double      flop;               /* multiply-adds count twice */
     double      bytes;              /* least traffic with device memory, 0: not of interest */
+    bool        plain_calls;        /* do not record a graph */
     double      median_us, best_us; /* the answer */
 } bench_row;
 

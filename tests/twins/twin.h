@@ -66,10 +66,12 @@ void twin_check_norm(twin_fixture *f, const twin *t, const char *what, double bo
 /* Nobody wrote around it. */
 void twin_check_canaries(twin_fixture *f, const twin *t, const char *what);
 
-/* The main of a twin test: skips without a GPU. */
+/* The main of a twin test: skips without a GPU; an argument picks tests by name, as "stored*". */
 #define TWIN_MAIN(tests)                                                                          \
-    int main(void)                                                                                \
+    int main(int argc, char **argv)                                                               \
     {                                                                                             \
+        if (argc > 1)                                                                             \
+            cmocka_set_test_filter(argv[1]);                                                      \
         if (st_device_count() == 0) {                                                             \
             printf("skipped: no GPU here (or a build without CUDA)\n");                           \
             return TWIN_SKIP;                                                                     \
