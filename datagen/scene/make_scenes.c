@@ -241,8 +241,9 @@ static st_status try_kept(st_scene_job *job, const scene_run *run, st_arena *are
     return st_ok();
 }
 
-static st_status make_scene(st_scene_job *job, const scene_run *run, st_arena *arena,
-                            st_arena *scratch, const char *path, const shared_table *table)
+/* The text of the scene file; a failure here is the scan's. */
+static st_status make_scene(st_text *text, st_scene_job *job, const scene_run *run,
+                            st_arena *arena, st_arena *scratch, const shared_table *table)
 {
     st_scan  scan;
     st_scene scene;
@@ -250,17 +251,12 @@ static st_status make_scene(st_scene_job *job, const scene_run *run, st_arena *a
     ST_TRY(st_scene_measure(&scene, arena, scratch, &scan, table ? table->table : NULL,
                             run->vocabulary));
     ST_TRY(add_shared_inputs(&scene.inputs, &scene.input_count, arena, run, table));
-    st_text text;
-    st_text_init(&text);
-    st_status s = st_scene_write(&text, &scene);
-    if (s.code == ST_OK)
-        s = st_file_write(path, text.data, text.size);
-    st_text_free(&text);
-    if (s.code == ST_OK)
-        sum_up(job, &scene);
-    return s;
+    ST_TRY(st_scene_write(text, &scene));
+    sum_up(job, &scene);
+    return st_ok();
 }
 
+/* Writes the scan's failure into the job; what it returns stops the run: no memory, no disk. */
 static st_status run_job(st_scene_job *job, const scene_run *run, st_arena *arena,
                          st_arena *scratch)
 {
@@ -270,21 +266,27 @@ static st_status run_job(st_scene_job *job, const scene_run *run, st_arena *aren
     ST_TRY(try_kept(job, run, arena, path, table));
     if (job->kept)
         return st_ok();
-    const st_status s = make_scene(job, run, arena, scratch, path, table);
-    if (s.code != ST_OK && s.code != ST_ERR_MEMORY)
-        ST_TRY(st_file_remove(path));           /* an older scene of a scan that is now broken */
+    st_text text;
+    st_text_init(&text);
+    job->why = make_scene(&text, job, run, arena, scratch, table);
+    st_status s = job->why.code == ST_ERR_MEMORY ? job->why : st_ok();
+    if (job->why.code == ST_OK)
+        s = st_file_write(path, text.data, text.size);
+    else if (s.code == ST_OK)
+        s = st_file_remove(path);               /* an older scene of a scan that is now broken */
+    st_text_free(&text);
     return s;
 }
 
 static st_status run_item(void *context, size_t index, int worker)
 {
-    scene_run    *run = context;
-    st_scene_job *job = &run->jobs->jobs[index];
-    job->why = run_job(job, run, &run->arenas[worker], &run->scratch[worker]);
+    scene_run      *run = context;
+    const st_status s = run_job(&run->jobs->jobs[index], run, &run->arenas[worker],
+                                &run->scratch[worker]);
     st_arena_reset(&run->arenas[worker]);
     st_arena_reset(&run->scratch[worker]);
     st_progress_step(run->progress);
-    return job->why.code == ST_ERR_MEMORY ? job->why : st_ok();
+    return s;
 }
 
 st_status st_scene_jobs_run(st_scene_jobs *jobs, st_arena *arena, const char *out,
