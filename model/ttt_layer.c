@@ -99,6 +99,19 @@ static void find_ready(passage *g, const sti_span *span, bool look_ahead)
     }
 }
 
+/* When a video ends, its last grid makes everything ready that it passes: one grid more a layer,
+ * until a packet is full. Then it waits here as if the end were not known, and the flush, which
+ * goes on layer by layer, calls it again. */
+static bool unmark_last(sti_span *span, int64_t spans)
+{
+    for (int64_t i = spans - 1; i >= 0; i--)
+        if (span[i].kind == STI_SPAN_GRID && span[i].last) {
+            span[i].last = 0;
+            return true;
+        }
+    return false;
+}
+
 /* Rows of ready grids with their neighbours, and the rows outside. */
 static void list_rows(sti_workspace *w, int64_t *grids, int64_t *rest, const passage *g)
 {
@@ -424,6 +437,8 @@ static st_status measure(st_session *s, sti_layer *l, passage *g)
         memcpy(w->span, held->span, (size_t)held->spans * sizeof *w->span);
     memcpy(w->span + held->spans, in->span, (size_t)in->spans * sizeof *w->span);
     find_ready(g, w->span, look_ahead);
+    if (g->ready > w->out.rows_cap && held->spans > 0 && unmark_last(w->span, g->spans))
+        find_ready(g, w->span, look_ahead);
     if (g->ready > w->out.rows_cap)
         return ST_FAIL(ST_ERR_LIMIT, "%lld tokens are ready at once, the plan allows %lld",
                        (long long)g->ready, (long long)w->out.rows_cap);

@@ -89,7 +89,9 @@ static size_t blank_answers(fixture *f, st_named_tensor *to)
         {"vision.deepstack1", ST_F32, 2, 3 * GRID_TOKENS, 32},
         {"base.logits", ST_F32, 2, TOKENS, 96}, {"layer0.hidden", ST_F32, 2, TOKENS, 32},
         {"layer1.hidden", ST_F32, 2, TOKENS, 32}, {"layer2.hidden", ST_F32, 2, TOKENS, 32},
-        {"layer3.hidden", ST_F32, 2, TOKENS, 32}, {"logits", ST_F32, 2, TOKENS, 96},
+        {"layer3.hidden", ST_F32, 2, TOKENS, 32}, {"layer4.hidden", ST_F32, 2, TOKENS, 32},
+        {"layer5.hidden", ST_F32, 2, TOKENS, 32}, {"layer6.hidden", ST_F32, 2, TOKENS, 32},
+        {"layer7.hidden", ST_F32, 2, TOKENS, 32}, {"logits", ST_F32, 2, TOKENS, 96},
         {"loss", ST_F32, 0, 0, 0},
     };
     for (size_t i = 0; i < COUNT(list); i++) {
@@ -124,7 +126,7 @@ static size_t own_answers(fixture *f, st_named_tensor *to)
 static void own_answers_agree(void **state)
 {
     fixture *f = *state;
-    st_named_tensor answers[16];
+    st_named_tensor answers[32];
     st_parity report;
     const size_t count = own_answers(f, answers);
     run(&report, f->folder, ST_TTT_TRAIN);
@@ -138,7 +140,7 @@ static void own_answers_agree(void **state)
 static void one_changed_number_fails(void **state)
 {
     fixture *f = *state;
-    st_named_tensor answers[16];
+    st_named_tensor answers[32];
     st_rng rng = st_rng_from(9);
     const size_t count = own_answers(f, answers);
     for (size_t i = 0; i < count; i++) {
@@ -169,7 +171,7 @@ static void one_changed_number_fails(void **state)
 static void what_is_not_computed_fails(void **state)
 {
     fixture *f = *state;
-    st_named_tensor answers[16];
+    st_named_tensor answers[32];
     size_t count = own_answers(f, answers);
     answers[count++] = (st_named_tensor){"layer9.hidden", answers[7].tensor};
     store(f, answers, count);

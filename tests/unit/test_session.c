@@ -84,7 +84,7 @@ static void watch(void *context, int64_t layer, const float *hidden, const int64
 {
     (void)position;
     seen *s = context;
-    if (layer != 3)
+    if (layer != TINY_LAYERS - 1)
         return;
     assert_true(s->rows + rows <= 256);
     memcpy(s->hidden + s->rows * H, hidden, (size_t)(rows * H) * sizeof *hidden);
