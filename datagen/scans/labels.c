@@ -74,15 +74,19 @@ static bool ends_with(st_str s, const char *tail)
     return s.size >= size && memcmp(s.data + s.size - size, tail, size) == 0;
 }
 
-/* English plurals are an s on the last word of the head noun. These end in one and are single
+/* English plurals are an s on the last word of the head noun. These words end in one and are single
  * things all the same. */
-static bool plural_in_form_only(st_str word)
+static bool plural_in_form_only(st_str noun)
 {
-    static const char *const single[] = {"blinds", "clothes",  "crutches",   "headphones",
-                                         "pants",  "scissors", "shorts",     "stairs",
-                                         "thermos", "shelves", "sunglasses", "glasses"};
+    static const char *const single[] = {"blinds", "clothes",  "crutches", "glasses",
+                                         "headphones", "pants", "scissors", "shorts",
+                                         "stairs", "sunglasses", "thermos"};
+    st_str word = noun;
+    for (size_t i = 0; i < noun.size; i++)
+        if (noun.data[i] == ' ')
+            word = (st_str){noun.data + i + 1, noun.size - i - 1};
     for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
-        if (ends_with(word, single[i]))
+        if (st_str_is(word, single[i]))
             return true;
     return ends_with(word, "ss") || ends_with(word, "us") || ends_with(word, "is");
 }

@@ -23,7 +23,10 @@ static const char TABLE[] =
     "399\tpurse\tpurse\t9\t40\t7\n"
     "37\tbag of coffee beans\tbag\t9\t37\t7\n"
     "41\tpillows\tpillow\t9\t18\t7\n"
-    "42\tpillow\tpillow\t9\t18\t7\n";
+    "42\tpillow\tpillow\t9\t18\t7\n"
+    "43\tbookshelves\tbookshelf\t9\t10\t7\n"
+    "44\tair mattress\tbed\t9\t4\t7\n"
+    "45\tblinds\tblinds\t9\t13\t7\n";
 
 static st_label_table *made(void)
 {
@@ -101,6 +104,9 @@ static void scannet_labels_get_names(void **state)
     SAYS("stack of chairs", MIXED, "chair", NULL, 5, true);
     SAYS("bag of coffee beans", MIXED, "bag", NULL, 37, false);
     SAYS("pillows", MIXED, "pillow", NULL, 18, true);
+    SAYS("bookshelves", MIXED, "bookshelf", NULL, 10, true);
+    SAYS("air mattress", MIXED, "bed", NULL, 4, false);
+    SAYS("blinds", MIXED, "blinds", NULL, 13, false);
     SAYS("doors", VSI, "door", NULL, 8, true);
     SAYS("shower door", VSI, NULL, "other_class", 8, false);
     SAYS("shower door", MIXED, "door", NULL, 8, false);

@@ -249,6 +249,59 @@ static void scannet_needs_a_table(void **state)
               "FILE");
 }
 
+/* Turn and shift the whole scan about the vertical: every thing keeps its size, and moves along. */
+static void a_turned_scan_has_the_same_things(void **state)
+{
+    fixture *f = *state;
+    room(f);
+    box(f, 3, "desk", (double[]){2, 1.5, 0.4}, (double[]){1.4, 0.7, 0.8}, 0.3, 24);
+    box(f, 1, "chair", (double[]){1, 1, 0.45}, (double[]){0.5, 0.5, 0.9}, 0.0, 18);
+    measure(f);
+    const st_scene before = f->scene;
+
+    const double c = cos(0.7), s = sin(0.7);
+    const double turn[16] = {c, -s, 0, 5, s, c, 0, -2, 0, 0, 1, 0.5, 0, 0, 0, 1};
+    st_mesh_move(&f->scan.mesh, turn);
+    measure(f);
+    assert_int_equal(f->scene.object_count, before.object_count);
+    assert_near(f->scene.room.area_hull_m2, before.room.area_hull_m2, 1e-6);
+    for (size_t i = 0; i < before.object_count; i++) {
+        const st_object *a = &before.objects[i], *b = &f->scene.objects[i];
+        double           moved[3];
+        st_pose_apply(moved, turn, a->box.center_m);
+        for (int k = 0; k < 3; k++) {
+            assert_near(b->box.half_m[k], a->box.half_m[k], 2e-6);
+            assert_near(b->box.center_m[k], moved[k], 2e-6);
+        }
+        assert_int_equal(a->referent, b->referent);
+        assert_int_equal(a->countable, b->countable);
+    }
+    assert_near(st_obb_distance(&f->scene.objects[0].box, &f->scene.objects[1].box),
+                st_obb_distance(&before.objects[0].box, &before.objects[1].box), 5e-6);
+}
+
+/* The order of instances in the file is no part of the answer. */
+static void the_order_of_instances_does_not_matter(void **state)
+{
+    fixture *f = *state;
+    st_text  forward, backward;
+    room(f);
+    box(f, 3, "desk", (double[]){2, 1.5, 0.4}, (double[]){1.4, 0.7, 0.8}, 0.3, 24);
+    box(f, 1, "chair", (double[]){1, 1, 0.45}, (double[]){0.5, 0.5, 0.9}, 0.0, 18);
+    st_text_init(&forward);
+    st_text_init(&backward);
+    measure(f);
+    must(st_scene_write(&forward, &f->scene));
+    const st_instance first = f->instances[0];
+    f->instances[0] = f->instances[2];
+    f->instances[2] = first;
+    measure(f);
+    must(st_scene_write(&backward, &f->scene));
+    assert_string_equal(forward.data, backward.data);
+    st_text_free(&forward);
+    st_text_free(&backward);
+}
+
 /* The released metadata stands in the raw frame less the mean vertex (data.md 3.12). */
 static void the_vsi_form_is_in_the_raw_frame(void **state)
 {
@@ -283,6 +336,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_same_thing_twice_is_one, make, unmake),
         cmocka_unit_test_setup_teardown(plurals_are_mentioned_only, make, unmake),
         cmocka_unit_test_setup_teardown(annotated_boxes_are_kept_or_set_upright, make, unmake),
+        cmocka_unit_test_setup_teardown(a_turned_scan_has_the_same_things, make, unmake),
+        cmocka_unit_test_setup_teardown(the_order_of_instances_does_not_matter, make, unmake),
         cmocka_unit_test_setup_teardown(a_speck_has_no_room, make, unmake),
         cmocka_unit_test_setup_teardown(scannet_needs_a_table, make, unmake),
         cmocka_unit_test_setup_teardown(the_vsi_form_is_in_the_raw_frame, make, unmake),
