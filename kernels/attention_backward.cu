@@ -42,6 +42,7 @@ static __global__ void attention_delta(float *delta, float *lse2, const bf16 *ou
 /* --- keys and values ---------------------------------------------------------------------- */
 
 enum { KEYS = 128, ROWS = 64, ROW_STAGES = 3 };
+enum { NUMBERS_READ = 3 };      /* barriers 3, 4, 5: lse2 and delta of a stage are read */
 
 struct alignas(1024) keys_memory {
     bf16     k[KEYS * D], v[KEYS * D];
@@ -128,6 +129,8 @@ static __device__ __forceinline__ void keys_produce(keys_memory &m, const attent
         for (int n = first; n <= last; n++, i++) {
             const int stage = i % ROW_STAGES, head = key_head * a.group + g;
             barrier_wait(&m.empty[stage], (i / ROW_STAGES & 1) ^ 1);
+            if (i >= ROW_STAGES)
+                groups_wait(NUMBERS_READ + stage);
             for (int r = lane; r < ROWS; r += 32) {
                 const int     row  = n * ROWS + r;
                 const bool    here = row < length;
@@ -209,6 +212,8 @@ static __device__ __forceinline__ void keys_consume(keys_memory &m, const attent
         products_hold(d);
         sums_start<ROWS>(by_v, weight, m.out_bar[stage]);
         slope_turned(slope, s, d, m.delta[stage]);
+        if (i + ROW_STAGES < count)
+            groups_pass(NUMBERS_READ + stage);
         sums_start<ROWS>(by_k, slope, m.q[stage]);
         products_wait<0>();
         products_hold(by_v);

@@ -6,23 +6,29 @@
 
 #include "kernels/device.cuh"
 
-/* total[c] += sum of partial[b][c] over b */
+/* total[c] += sum of partial[b][c] over b. A block has 32 columns; each of its 32 lines of threads
+ * adds every 32nd row, and the first line adds the lines. */
 static __global__ void column_sums(float *total, const float *partial, int blocks, int columns)
 {
-    const int c = (int)(blockIdx.x * blockDim.x + threadIdx.x);
-    if (c >= columns)
-        return;
-    float sum = 0.0f;
-    for (int b = 0; b < blocks; b++)
+    __shared__ float lines[32][32];
+    const int        c = (int)blockIdx.x * 32 + threadIdx.x;
+    float            sum = 0.0f;
+    for (int b = threadIdx.y; b < blocks && c < columns; b += 32)
         sum += partial[(int64_t)b * columns + c];
+    lines[threadIdx.y][threadIdx.x] = sum;
+    __syncthreads();
+    if (threadIdx.y > 0 || c >= columns)
+        return;
+    for (int i = 1; i < 32; i++)
+        sum += lines[i][threadIdx.x];
     total[c] += sum;
 }
 
 static inline st_status column_sums_add(st_stream *stream, float *total, const float *partial,
                                         int blocks, int columns)
 {
-    column_sums<<<(unsigned)((columns + 63) / 64), 64, 0, sti_cuda(stream)>>>(total, partial,
-                                                                              blocks, columns);
+    column_sums<<<(unsigned)((columns + 31) / 32), dim3(32, 32), 0, sti_cuda(stream)>>>(
+        total, partial, blocks, columns);
     return sti_launched("column_sums");
 }
 

@@ -1,4 +1,4 @@
-/* gates.cu - the CUDA twins of gates.c: one thread a token and head, small and far from any limit. */
+/* gates.cu - the CUDA twins of gates.c: one thread a token and head. */
 #include "kernels/around_internal.h"
 #include "kernels/device.cuh"
 #include "kernels/gates.h"

@@ -242,10 +242,21 @@ static __device__ __forceinline__ uint32_t pack(float low, float high)
     return y;
 }
 
-/* A barrier among the 128 threads of one consumer group; 0 is __syncthreads' own. */
+/* Numbered barriers; 0 is __syncthreads' own. A barrier among the threads of one consumer group: */
 static __device__ __forceinline__ void group_wait(int id)
 {
     asm volatile("bar.sync %0, 128;" ::"r"(id) : "memory");
+}
+
+/* One warp waits until two consumer groups have come by. */
+static __device__ __forceinline__ void groups_pass(int id)
+{
+    asm volatile("bar.arrive %0, 288;" ::"r"(id) : "memory");
+}
+
+static __device__ __forceinline__ void groups_wait(int id)
+{
+    asm volatile("bar.sync %0, 288;" ::"r"(id) : "memory");
 }
 
 #endif /* STI_HOPPER */

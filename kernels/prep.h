@@ -70,9 +70,9 @@ typedef struct st_prep_tokens {
  *   q                    (T,H,D)
  *   k, v                 (T,Hkv,D)
  *
- * Twins   prep_plain.c (reference), prep.c (row by row), prep.cu (one block a grid and head)
- * Fails   ST_ERR_DATA shapes or rows that do not fit; ST_ERR_UNSUPPORTED on the device: d other
- *         than 512, D other than 128, or rows longer than the body's lines; ST_ERR_DEVICE
+ * Twins   prep_plain.c (reference), prep.c (row by row), prep_forward.cu (a block a grid and head)
+ * Fails   ST_ERR_DATA shapes or rows that do not fit; ST_ERR_UNSUPPORTED on the device: d above
+ *         512, or a group of key copies wider than d; ST_ERR_DEVICE
  */
 ST_CHECKED st_status st_prep_forward(st_stream *stream, st_tensor *q_out, st_tensor *k_out,
                                      st_tensor *v_out, const st_tensor *q, const st_tensor *k,
@@ -94,7 +94,7 @@ typedef struct st_prep_gradients {
  *   q_out_bar, ...       (F,T,d)
  *   scratch              (3,T,C) of q's dtype: gradients before silu, of no use afterwards
  *
- * Twins   as above
+ * Twins   as above; prep_backward.cu
  * Fails   as st_prep_forward
  */
 ST_CHECKED st_status st_prep_backward(st_stream *stream, st_tensor *q_bar, st_tensor *k_bar,

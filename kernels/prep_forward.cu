@@ -1,223 +1,280 @@
 /* prep_forward.cu - the CUDA twin of prep.c's forward pass, and the half of the backward pass that
  * needs the same sums: the gradient by the convolution's answer.
  *
- * See prep.cuh for how a block walks. Norms need all d channels of a position, which are all
- * channels of the block: warps leave their sums in shared memory, and everyone adds them up in the
- * same order. The turn pairs channels of different threads through shared memory too.
+ * See prep.cuh for how a block walks. Norms need all d channels of a position, which are the
+ * channels of the block: threads leave their squares in shared memory, a warp adds up a position,
+ * always in the same order. Channels to be turned wait there for their norms.
  */
 #include "kernels/prep.cuh"
 
+/* Behind the two lines in shared memory. */
 typedef struct finish_memory {
-    float sums[2][COLUMNS][WARPS_MAX];
-    float turned[COLUMNS][256];         /* the first D channels of up to five positions */
+    float part[2][COLUMNS][THREADS_MAX];
+    float total[2][COLUMNS + 1];
+    float turned[COLUMNS][128];         /* the first D channels of each position, D <= 128 */
 } finish_memory;
 
-/* Sum of each x over the block, in one fixed order; every thread gets all of them. */
-template <int kinds>
-static __device__ __forceinline__ void block_sums(float (&x)[kinds][COLUMNS], finish_memory &m)
+/* Up to COLUMNS positions: neighbours in a grid, or named by a list. */
+typedef struct row_span {
+    const int32_t *list;                /* NULL: first, first + 1, ... */
+    int            first, count;
+} row_span;
+
+template <bool listed>
+static __device__ __forceinline__ int row_of(const row_span &rows, int i)
 {
-    const int warps = blockDim.x / 32;
-#pragma unroll
-    for (int k = 0; k < kinds; k++)
-#pragma unroll
-        for (int i = 0; i < COLUMNS; i++) {
-            const float sum = warp_sum(x[k][i]);
-            if (threadIdx.x % 32 == 0)
-                m.sums[k][i][threadIdx.x / 32] = sum;
-        }
-    __syncthreads();
-#pragma unroll
-    for (int k = 0; k < kinds; k++)
-#pragma unroll
-        for (int i = 0; i < COLUMNS; i++) {
-            float sum = 0.0f;
-            for (int w = 0; w < warps; w++)
-                sum += m.sums[k][i][w];
-            x[k][i] = sum;
-        }
+    i = min(i, rows.count - 1);         /* spare positions repeat the last, unstored */
+    if (!listed)
+        return rows.first + i;
+    return rows.list[i];
 }
 
-/* Turn the first D channels of each position by sign * angle of its row. */
-static __device__ __forceinline__ void turn(float2 (&x)[COLUMNS], const int64_t (&row)[COLUMNS],
-                                            const sti_prep &p, float sign, finish_memory &m)
+static __device__ __forceinline__ float reciprocal(float x)
 {
-    const int c = 2 * threadIdx.x, D = (int)p.D, J = D / 2;
-    if (c < D)
-#pragma unroll
-        for (int i = 0; i < COLUMNS; i++)
-            *(float2 *)&m.turned[i][c] = x[i];
-    __syncthreads();
-    if (c < D)
-#pragma unroll
-        for (int i = 0; i < COLUMNS; i++) {
-            const int    other = c < J ? c + J : c - J, j = c % J;
-            const float  side = c < J ? -sign : sign;
-            const float2 pair = *(const float2 *)&m.turned[i][other];
-            const float2 co = *(const float2 *)(p.cosine + row[i] * J + j);
-            const float2 si = *(const float2 *)(p.sine + row[i] * J + j);
-            x[i].x = x[i].x * co.x + side * si.x * pair.x;
-            x[i].y = x[i].y * co.y + side * si.y * pair.y;
-        }
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
 }
 
+static __device__ __forceinline__ float root(float x)
+{
+    float y;
+    asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+/* Two special-function steps, each good to 2^-22: the answer is rounded to bf16 anyway. */
 static __device__ __forceinline__ float sigmoid(float x)
 {
-    return __fdividef(1.0f, 1.0f + __expf(-x));
+    float e;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(e) : "f"(x * -1.4426950408889634f));
+    return reciprocal(1.0f + e);
 }
 
-/* From the convolution's answer b to the answer of prep, for `count` positions. */
-static __device__ __forceinline__ void finish(float2 (&b)[COLUMNS], const int64_t (&row)[COLUMNS],
-                                              int count, const sti_prep &p,
-                                              const sti_prep_lane &l, bf16 *y, int f,
-                                              finish_memory &m)
+static __device__ __forceinline__ float2 silu(float2 x)
 {
+    return make_float2(x.x * sigmoid(x.x), x.y * sigmoid(x.y));
+}
+
+/* Sums of each x over the block into m.total. */
+template <int kinds>
+static __device__ __forceinline__ void block_sums(const float (&x)[kinds][COLUMNS],
+                                                  finish_memory &m)
+{
+#pragma unroll
+    for (int k = 0; k < kinds; k++)
+#pragma unroll
+        for (int i = 0; i < COLUMNS; i++)
+            m.part[k][i][threadIdx.x] = x[k][i];
+    __syncthreads();
+    const int lane = threadIdx.x % 32;
+    for (int n = threadIdx.x / 32; n < kinds * COLUMNS; n += blockDim.x / 32) {
+        const float *part = m.part[n / COLUMNS][n % COLUMNS];
+        float        sum = 0.0f;
+#pragma unroll
+        for (int t = 0; t < THREADS_MAX; t += 32)
+            if (t < blockDim.x)
+                sum += part[t + lane];
+        sum = warp_sum(sum);
+        if (lane == 0)
+            m.total[n / COLUMNS][n % COLUMNS] = sum;
+    }
+    __syncthreads();
+}
+
+/* The first D channels of each position, in shared memory and still to be divided by their norms,
+ * turned and stored. All threads share the pairs of all positions. */
+template <bool listed>
+static __device__ __forceinline__ void turn_store(bf16 *y, const row_span &rows, const sti_prep &p,
+                                                  const finish_memory &m)
+{
+    const int J = (int)p.D / 2, steps = J / 2, d = (int)p.d;
+    for (int n = threadIdx.x; n < rows.count * steps; n += blockDim.x) {
+        const int     i = n / steps, j = n % steps * 2;
+        const int64_t row = row_of<listed>(rows, i);
+        const float2  co = *(const float2 *)(p.cosine + row * J + j);
+        const float2  si = *(const float2 *)(p.sine + row * J + j);
+        const float2  a = *(const float2 *)&m.turned[i][j];
+        const float2  b = *(const float2 *)&m.turned[i][j + J];
+        const float   scale = reciprocal(root(m.total[0][i]) + STI_PREP_NORM_EPS);
+        store2(y + row * d + j, make_float2(scale * (a.x * co.x - b.x * si.x),
+                                            scale * (a.y * co.y - b.y * si.y)));
+        store2(y + row * d + j + J, make_float2(scale * (b.x * co.x + a.x * si.x),
+                                                scale * (b.y * co.y + a.y * si.y)));
+    }
+}
+
+/* From the convolution's answer b to the answer of prep; y is row 0 of the block's channels. */
+template <bool listed>
+static __device__ __forceinline__ void finish(columns &b, const row_span &rows, const sti_prep &p,
+                                              const sti_prep_lane &l, bf16 *y, finish_memory &m)
+{
+    const int  c = 2 * threadIdx.x, d = (int)p.d;
+    const bool turned = l.key && p.cosine && c < p.D;
     if (l.silu)
 #pragma unroll
-        for (int i = 0; i < COLUMNS; i++) {
-            b[i].x *= sigmoid(b[i].x);
-            b[i].y *= sigmoid(b[i].y);
-        }
+        for (int i = 0; i < COLUMNS; i++)
+            b[i] = silu(b[i]);
     if (l.key) {
         float square[1][COLUMNS];
 #pragma unroll
-        for (int i = 0; i < COLUMNS; i++)
-            square[0][i] = b[i].x * b[i].x + b[i].y * b[i].y;
-        block_sums<1>(square, m);
-#pragma unroll
         for (int i = 0; i < COLUMNS; i++) {
-            const float scale = 1.0f / (sqrtf(square[0][i]) + STI_PREP_NORM_EPS);
-            b[i].x *= scale;
-            b[i].y *= scale;
+            square[0][i] = b[i].x * b[i].x + b[i].y * b[i].y;
+            if (turned)
+                *(float2 *)&m.turned[i][c] = b[i];
         }
+        block_sums<1>(square, m);
         if (p.cosine)
-            turn(b, row, p, 1.0f, m);
-        __syncthreads();                /* the next positions reuse the sums */
+            turn_store<listed>(y, rows, p, m);
     }
+    if (turned)
+        return;
+#pragma unroll
+    for (int i = 0; i < COLUMNS; i++) {
+        const float scale = l.key ? reciprocal(root(m.total[0][i]) + STI_PREP_NORM_EPS) : 1.0f;
+        if (i < rows.count)
+            store2(y + (int64_t)row_of<listed>(rows, i) * d + c,
+                   make_float2(b[i].x * scale, b[i].y * scale));
+    }
+}
+
+/* y_bar of this thread's channels, turned back where prep turned them. */
+template <bool listed>
+static __device__ __forceinline__ void slopes_load(columns &g, const bf16 *y_bar,
+                                                   const row_span &rows, const sti_prep &p,
+                                                   bool turned)
+{
+    const int c = 2 * threadIdx.x, J = (int)p.D / 2, d = (int)p.d;
 #pragma unroll
     for (int i = 0; i < COLUMNS; i++)
-        if (i < count)
-            store2(y + (f * p.L + row[i] - p.first) * p.d + 2 * threadIdx.x, b[i].x, b[i].y);
+        g[i] = load2(y_bar + (int64_t)row_of<listed>(rows, i) * d + c);
+    if (!turned || c >= p.D)
+        return;
+    const int   other = c < J ? c + J : c - J, j = c % J;
+    const float side = c < J ? 1.0f : -1.0f;
+#pragma unroll
+    for (int i = 0; i < COLUMNS; i++) {
+        const int64_t row = row_of<listed>(rows, i);
+        const float2  pair = load2(y_bar + row * d + other);
+        const float2  co = *(const float2 *)(p.cosine + row * J + j);
+        const float2  si = *(const float2 *)(p.sine + row * J + j);
+        g[i].x = g[i].x * co.x + side * si.x * pair.x;
+        g[i].y = g[i].y * co.y + side * si.y * pair.y;
+    }
 }
 
 /* From b and the gradient by prep's answer to the gradient by b. */
-static __device__ __forceinline__ void unfinish(float2 (&b)[COLUMNS], const int64_t (&row)[COLUMNS],
-                                                int count, const sti_prep &p,
-                                                const sti_prep_lane &l,
-                                                const sti_prep_lane_bar &bar, int f,
-                                                finish_memory &m)
+template <bool listed>
+static __device__ __forceinline__ void unfinish(columns &b, const row_span &rows,
+                                                const sti_prep &p, const sti_prep_lane &l,
+                                                const bf16 *y_bar, bf16 *c_bar, finish_memory &m)
 {
-    float2 g[COLUMNS], s[COLUMNS], slope[COLUMNS];
-#pragma unroll
-    for (int i = 0; i < COLUMNS; i++) {
-        g[i] = load2((const bf16 *)bar.y_bar + (f * p.T + row[i]) * p.d + 2 * threadIdx.x);
-        s[i] = b[i];
-        slope[i] = make_float2(1.0f, 1.0f);
-        if (l.silu) {
-            const float2 sigma = make_float2(sigmoid(b[i].x), sigmoid(b[i].y));
-            s[i] = make_float2(b[i].x * sigma.x, b[i].y * sigma.y);
-            slope[i].x = sigma.x * (1.0f + b[i].x * (1.0f - sigma.x));
-            slope[i].y = sigma.y * (1.0f + b[i].y * (1.0f - sigma.y));
-        }
-    }
+    const int C = (int)(p.F * p.d);
+    columns   g;
+    slopes_load<listed>(g, y_bar, rows, p, l.key && p.cosine);
     if (l.key) {
-        if (p.cosine)
-            turn(g, row, p, -1.0f, m);
         float sum[2][COLUMNS];
 #pragma unroll
         for (int i = 0; i < COLUMNS; i++) {
-            sum[0][i] = s[i].x * s[i].x + s[i].y * s[i].y;
-            sum[1][i] = s[i].x * g[i].x + s[i].y * g[i].y;
+            const float2 s = l.silu ? silu(b[i]) : b[i];
+            sum[0][i] = s.x * s.x + s.y * s.y;
+            sum[1][i] = s.x * g[i].x + s.y * g[i].y;
         }
         block_sums<2>(sum, m);
-#pragma unroll
-        for (int i = 0; i < COLUMNS; i++) {
-            const float n = sqrtf(sum[0][i]), e = n + STI_PREP_NORM_EPS;
-            const float pull = n > 0.0f ? sum[1][i] / (n * e * e) : 0.0f;
-            g[i].x = g[i].x / e - s[i].x * pull;
-            g[i].y = g[i].y / e - s[i].y * pull;
-        }
-        __syncthreads();
     }
 #pragma unroll
-    for (int i = 0; i < COLUMNS; i++)
-        if (i < count)
-            store2((bf16 *)bar.c_bar + row[i] * (p.F * p.d) + f * p.d + 2 * threadIdx.x,
-                   g[i].x * slope[i].x, g[i].y * slope[i].y);
+    for (int i = 0; i < COLUMNS; i++) {
+        const float2 sigma = make_float2(sigmoid(b[i].x), sigmoid(b[i].y));
+        if (l.key) {
+            const float  n = root(m.total[0][i]), keep = reciprocal(n + STI_PREP_NORM_EPS);
+            const float  pull = n > 0.0f ? m.total[1][i] * keep * keep * reciprocal(n) : 0.0f;
+            const float2 s = l.silu ? make_float2(b[i].x * sigma.x, b[i].y * sigma.y) : b[i];
+            g[i].x = g[i].x * keep - s.x * pull;
+            g[i].y = g[i].y * keep - s.y * pull;
+        }
+        if (l.silu) {
+            g[i].x *= sigma.x * (1.0f + b[i].x * (1.0f - sigma.x));
+            g[i].y *= sigma.y * (1.0f + b[i].y * (1.0f - sigma.y));
+        }
+        if (i < rows.count)
+            store2(c_bar + (int64_t)row_of<listed>(rows, i) * C, g[i]);
+    }
 }
 
-/* Lines of a strip: sums of the line above, this line and the line below. */
-typedef struct strip {
-    float2 sum[3][COLUMNS];
-} strip;
-
-/* One line of three grids feeds the lines line-1, line and line+1 of the answer. */
-static __device__ __forceinline__ void feed(strip &s, const float2 (&w)[ST_CONV_TAPS],
-                                            const bf16 *const (&plane)[3], int64_t pitch,
-                                            const st_grid &g, int line, int column)
+/* Taps times scale, ordered by the line fed (the line above reads us by tap +1), and what the
+ * offset adds through all of them: the border repeats, so all taps always count. */
+static __device__ __forceinline__ float2 taps_get(float2 (&w)[ST_CONV_TAPS],
+                                                  const sti_prep_lane &l, int c,
+                                                  uint32_t *staging)
 {
+    float2 t[ST_CONV_TAPS], scale, offset, bias = make_float2(0.0f, 0.0f);
+    taps_load(t, (const bf16 *)l.conv + (int64_t)(c - 2 * threadIdx.x) * ST_CONV_TAPS, staging);
+    affine_get(l, c, &scale, &offset);
 #pragma unroll
-    for (int a = 0; a < 3; a++) {
-        float2 x[SPAN];
-        span_load(x, plane[a] + (int64_t)clampi(line, g.h) * g.w * pitch, pitch, column, g.w);
-#pragma unroll
-        for (int up = 0; up < 3; up++) {        /* up 0: the line above, which sees us by tap +1 */
-            if (line - 1 + up < 0 || line - 1 + up >= g.h)
-                continue;                       /* uniform in a block */
-#pragma unroll
-            for (int i = 0; i < COLUMNS; i++)
-#pragma unroll
-                for (int e = 0; e < 3; e++)
-                    multiply_add(s.sum[up][i], w[a * 9 + (2 - up) * 3 + e], x[i + e]);
-        }
+    for (int tap = 0; tap < ST_CONV_TAPS; tap++) {
+        const int at = tap / 9 * 9 + (2 - tap / 3 % 3) * 3 + tap % 3;
+        multiply_add(bias, offset, t[tap]);
+        w[at] = make_float2(t[tap].x * scale.x, t[tap].y * scale.y);
     }
+    return bias;
 }
 
 template <bool backward>
 static __global__ void __launch_bounds__(THREADS_MAX, 1)
     prep_rows(const __grid_constant__ sti_prep p, const __grid_constant__ prep_lanes lanes)
 {
-    __shared__ finish_memory m;
-    const int                f = blockIdx.y, which = blockIdx.z;
-    const sti_prep_lane     &l = lanes.lane[which];
-    const int                c = f * (int)p.d + 2 * threadIdx.x;    /* this thread's channels */
-    const bf16              *x = (const bf16 *)l.x + source_channel(p, l, c);
-    const int64_t            pitch = l.Hin * p.D;
-    float2                   scale, offset;
-    affine_get(l, c, &scale, &offset);
+    extern __shared__ __align__(16) unsigned char shared[];
+    const int            f = blockIdx.y, which = blockIdx.z, d = (int)p.d;
+    const sti_prep_lane &l = lanes.lane[which];
+    bf16                *lines = (bf16 *)shared;        /* [2][3][SPAN][WIDTH] */
+    finish_memory       &m = *(finish_memory *)(shared + 2 * 3 * LINE * sizeof(bf16));
+    const int            c = f * d + 2 * threadIdx.x;   /* this thread's channels */
+    const int64_t        pitch = l.Hin * p.D;
+    bf16       *y = NULL, *c_bar = NULL;
+    const bf16 *y_bar = NULL;
+    if (backward) {
+        y_bar = (const bf16 *)lanes.bar[which].y_bar + f * p.T * p.d;
+        c_bar = (bf16 *)lanes.bar[which].c_bar + c;
+    } else {
+        y = (bf16 *)lanes.y[which] + (f * p.L - p.first) * p.d;
+    }
 
-    int64_t row[COLUMNS];
     if (blockIdx.x < p.G && l.conv) {
         const st_grid g = p.grids[blockIdx.x];
-        float2        w[ST_CONV_TAPS], bias = make_float2(0.0f, 0.0f);
-        taps_get(l, c, w);
-#pragma unroll
-        for (int tap = 0; tap < ST_CONV_TAPS; tap++) {
-            multiply_add(bias, offset, w[tap]);     /* the border repeats: all taps always count */
-            w[tap] = make_float2(w[tap].x * scale.x, w[tap].y * scale.y);
-        }
+        float2        w[ST_CONV_TAPS];
+        const float2  bias = taps_get(w, l, c, (uint32_t *)shared);
+        const bf16   *x = (const bf16 *)l.x +
+                        source_channel(p, l, f * d + threadIdx.x % (d / 8) * 8);
         const bf16 *const plane[3] = {x + g.before * pitch, x + g.row * pitch, x + g.after * pitch};
         for (int column = 0; column < g.w; column += COLUMNS) {
             strip s = {};
-            for (int line = -1; line <= g.h; line++) {
-                feed(s, w, plane, pitch, g, line, column);
-                if (line >= 1) {
+            columns done;
+            __syncthreads();            /* the last strip's lines are read */
+            line_load<3, false>(lines, plane, pitch, 0, column, g.w, d);
+            for (int line = 0; line <= g.h; line++) {
+                const bf16 *at = lines + min(line, g.h - 1) % 2 * 3 * LINE;
+                pieces_wait();
+                if (line + 1 < g.h)
+                    line_load<3, false>(lines + (line + 1) % 2 * 3 * LINE, plane, pitch,
+                                        line + 1, column, g.w, d);
+                if (line == 0) {        /* the line above the first is the first */
 #pragma unroll
-                    for (int i = 0; i < COLUMNS; i++) {
-                        s.sum[0][i].x += bias.x;
-                        s.sum[0][i].y += bias.y;
-                        row[i] = g.row + (line - 1) * g.w + min(column + i, g.w - 1);
-                    }
-                    if (backward)
-                        unfinish(s.sum[0], row, g.w - column, p, l, lanes.bar[which], f, m);
-                    else
-                        finish(s.sum[0], row, g.w - column, p, l, (bf16 *)lanes.y[which], f, m);
+                    for (int i = 0; i < COLUMNS; i++)
+                        s.here[i] = bias;
+                    line_feed(s.here, s.here, w + 6, at);
                 }
-#pragma unroll
-                for (int i = 0; i < COLUMNS; i++) {
-                    s.sum[0][i] = s.sum[1][i];
-                    s.sum[1][i] = s.sum[2][i];
-                    s.sum[2][i] = make_float2(0.0f, 0.0f);
-                }
+                if (line < g.h)
+                    strip_feed(done, s, bias, w, at);
+                else                    /* and below the last is the last */
+                    line_feed(done, s.above, w, at);
+                if (line == 0)
+                    continue;
+                const row_span rows = {NULL, g.row + (line - 1) * g.w + column,
+                                       min(COLUMNS, g.w - column)};
+                if (backward)
+                    unfinish<false>(done, rows, p, l, y_bar, c_bar, m);
+                else
+                    finish<false>(done, rows, p, l, y, m);
             }
         }
         return;
@@ -227,39 +284,57 @@ static __global__ void __launch_bounds__(THREADS_MAX, 1)
     const int  from = in_grid ? 0 : (int)(blockIdx.x - p.G) * REST_ROWS;
     const int  count = in_grid ? p.grids[blockIdx.x].h * p.grids[blockIdx.x].w
                                : min(REST_ROWS, (int)p.R - from);
+    const bf16 *x = (const bf16 *)l.x + source_channel(p, l, c);
+    float2      scale, offset;
+    affine_get(l, c, &scale, &offset);
     for (int start = 0; start < count; start += COLUMNS) {
-        float2 b[COLUMNS];
+        int32_t *list = (int32_t *)shared;      /* rows of a grid are listed too: rarely taken */
+        __syncthreads();
+        if (threadIdx.x < min(COLUMNS, count - start))
+            list[threadIdx.x] = in_grid ? p.grids[blockIdx.x].row + start + (int)threadIdx.x
+                                        : p.rest[from + start + threadIdx.x];
+        __syncthreads();
+        const row_span rows = {list, 0, min(COLUMNS, count - start)};
+        columns        b;
 #pragma unroll
         for (int i = 0; i < COLUMNS; i++) {
-            const int n = min(start + i, count - 1);
-            row[i] = in_grid ? p.grids[blockIdx.x].row + n : p.rest[from + n];
-            b[i]   = offset;
-            multiply_add(b[i], scale, load2(x + row[i] * pitch));
+            b[i] = offset;
+            multiply_add(b[i], scale, load2(x + row_of<true>(rows, i) * pitch));
         }
         if (backward)
-            unfinish(b, row, count - start, p, l, lanes.bar[which], f, m);
+            unfinish<true>(b, rows, p, l, y_bar, c_bar, m);
         else
-            finish(b, row, count - start, p, l, (bf16 *)lanes.y[which], f, m);
+            finish<true>(b, rows, p, l, y, m);
     }
 }
 
-static st_status check(const sti_prep *p)
+st_status prep_check(const sti_prep *p, const sti_prep_lane lane[3])
 {
-    if (p->d % 64 || p->d > 2 * THREADS_MAX || p->D > 256 || p->D % 4)
+    if (p->d % 64 || p->d > 2 * THREADS_MAX || p->D % 8)
         return ST_FAIL(ST_ERR_UNSUPPORTED, "prep on the device: fast-weight heads of 64, 128, ... "
                        "or %d channels, are %lld", 2 * THREADS_MAX, (long long)p->d);
+    for (int i = 0; i < 3; i++)
+        if (p->d / p->D % (p->H / lane[i].Hin))
+            return ST_FAIL(ST_ERR_UNSUPPORTED, "prep on the device: the %lld copies of a key head "
+                           "do not fit one fast-weight head", (long long)(p->H / lane[i].Hin));
     return st_ok();
 }
 
-static dim3 rows_grid(const sti_prep *p)
+template <bool backward>
+static st_status launch(st_stream *stream, const sti_prep *p, const prep_lanes *lanes)
 {
-    return dim3((unsigned)p->G + rest_blocks(p), (unsigned)p->F, 3);
+    const size_t bytes = 2 * 3 * LINE * sizeof(bf16) + sizeof(finish_memory);
+    const dim3   grid((unsigned)(p->G + (p->R + REST_ROWS - 1) / REST_ROWS), (unsigned)p->F, 3);
+    STI_CUDA(cudaFuncSetAttribute(prep_rows<backward>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                  (int)bytes), "prep_rows: %zu bytes of shared memory", bytes);
+    prep_rows<backward><<<grid, (unsigned)p->d / 2, bytes, sti_cuda(stream)>>>(*p, *lanes);
+    return sti_launched("prep_rows");
 }
 
 extern "C" st_status sti_prep_forward_cuda(st_stream *stream, void *const y[3], const sti_prep *p,
                                            const sti_prep_lane lane[3])
 {
-    ST_TRY(check(p));
+    ST_TRY(prep_check(p, lane));
     if (p->G + p->R == 0)
         return st_ok();
     prep_lanes lanes = {};
@@ -267,14 +342,10 @@ extern "C" st_status sti_prep_forward_cuda(st_stream *stream, void *const y[3], 
         lanes.lane[i] = lane[i];
         lanes.y[i]    = y[i];
     }
-    prep_rows<false><<<rows_grid(p), (unsigned)p->d / 2, 0, sti_cuda(stream)>>>(*p, lanes);
-    return sti_launched("prep_rows");
+    return launch<false>(stream, p, &lanes);
 }
 
-/* c_bar of all three lanes; the rest of the backward pass is prep_backward.cu. */
 st_status prep_slopes(st_stream *stream, const sti_prep *p, const prep_lanes *lanes)
 {
-    ST_TRY(check(p));
-    prep_rows<true><<<rows_grid(p), (unsigned)p->d / 2, 0, sti_cuda(stream)>>>(*p, *lanes);
-    return sti_launched("prep_rows backward");
+    return launch<true>(stream, p, lanes);
 }

@@ -304,7 +304,7 @@ static void preps_agree(void **state)
         {16, 8, 128, 4, true, true, true, ST_PREP_VALUE_SILU},      /* the 2B shape */
         {4, 2, 32, 2, true, true, true, ST_PREP_VALUE_SILU},        /* the tiny one */
         {4, 4, 32, 2, true, false, true, ST_PREP_VALUE_PLAIN},
-        {8, 4, 128, 1, true, true, false, ST_PREP_VALUE_SILU},      /* d = 1024 */
+        {8, 2, 128, 2, true, true, false, ST_PREP_VALUE_SILU},      /* four copies */
         {16, 8, 128, 4, false, true, true, ST_PREP_VALUE_SILU},
     };
     for (size_t i = 0; i < COUNT(cases); i++)
