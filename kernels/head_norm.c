@@ -7,7 +7,8 @@
 enum { D_MAX = 256 };
 
 static st_status check(sti_head_norm *a, const st_stream *stream, const st_tensor *x,
-                       const st_tensor *weight, const st_tensor *cosine, const st_tensor *sine, float eps, int turned)
+                       const st_tensor *weight, const st_tensor *cosine,
+                       const st_tensor *sine, float eps, int turned)
 {
     ST_TRY(sti_expect_place(stream, x));
     ST_TRY(st_tensor_expect(x, "x", sti_activation(x), 3, (int64_t[]){-1, -1, -1}));

@@ -17,12 +17,12 @@
 #include "kernels/prep_internal.h"
 
 enum {
-    COLUMNS = 15,               /* a whole line of a 352 x 480 video                           */
+    COLUMNS = 15,               /* a whole line of a 352 x 480 video; see tests/bench/LOG.md   */
     SPAN = COLUMNS + 2,         /* and what its ends see                                       */
     THREADS_MAX = 256,          /* fast-weight heads of up to 512 channels: 255 registers each */
     WIDTH = 2 * THREADS_MAX,    /* channels a column in shared memory has room for             */
     LINE = SPAN * WIDTH,        /* and a line of one grid                                      */
-    REST_ROWS = COLUMNS         /* rows a block takes at once where nothing is mixed           */
+    REST_ROWS = 4 * COLUMNS     /* rows of a block where nothing is mixed                      */
 };
 
 /* q, k and v of one call; blocks pick theirs by number. */

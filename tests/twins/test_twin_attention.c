@@ -187,7 +187,7 @@ static void same_bits_twice(void **state)
 }
 
 /* A ring or a growing cache whose rows are full of numbers; `first` is the oldest that may be seen.
- * One query, a few, and enough for whole tiles; rings that tiles divide and rings that they do not. */
+ * One query, a few, and enough for whole tiles; rings that tiles divide, and others. */
 static void cached_agrees(void **state)
 {
     static const struct {
