@@ -79,6 +79,12 @@ typedef struct st_proof {
     const char     *rule;               /* rule version: "st-qa/1 Q-24"                 */
 } st_proof;
 
+/* A video frame that shows what an answer needs. */
+typedef struct st_record_frame {
+    int64_t i;                          /* index in the written video */
+    double  t_s;
+} st_record_frame;
+
 /* Our own record of a question, keys in the order of data.md 5.14. */
 typedef struct st_record {
     char        id[37];                 /* UUID form                                    */
@@ -91,6 +97,8 @@ typedef struct st_record {
     const char *answer_value;           /* the content: "chair", "2.4"                  */
     st_referent referents[ST_REFERENTS_MAX];
     int         referent_count;
+    const st_record_frame *frames;      /* evidence; none where no video was looked at  */
+    int         frame_count;
     st_proof    proof;
     const char *flags[ST_RECORD_FLAGS_MAX];
     int         flag_count;

@@ -5,8 +5,9 @@
 
 #include <string.h>
 
-/* Instances that one referent of a record may have; a lecture hall has some 200 chairs. */
-enum { INSTANCES_MAX = 4096 };
+/* Instances that one referent of a record may have, a lecture hall has some 200 chairs; and frames
+ * of its evidence, which are a few of every referent. */
+enum { INSTANCES_MAX = 4096, FRAMES_MAX = 4096 };
 
 #define VIDEO_MARKER "<video>\n"
 
@@ -26,6 +27,19 @@ static void write_referents(st_json_writer *w, const st_record *record)
         for (int k = 0; k < r->instance_count; k++)
             st_json_write_int(w, r->instance_ids[k]);
         st_json_write_end(w);
+        st_json_write_end(w);
+    }
+    st_json_write_end(w);
+}
+
+static void write_frames(st_json_writer *w, const st_record *record)
+{
+    st_json_write_key(w, "frames");
+    st_json_write_array(w);
+    for (int i = 0; i < record->frame_count; i++) {
+        st_json_write_object(w);
+        st_json_put_int(w, "i", record->frames[i].i);
+        st_json_put_double(w, "t_s", record->frames[i].t_s);
         st_json_write_end(w);
     }
     st_json_write_end(w);
@@ -82,6 +96,7 @@ void st_record_write(st_text *out, const st_record *record)
     st_json_put_text(&w, "answer", record->answer);
     st_json_put_text(&w, "answer_value", record->answer_value);
     write_referents(&w, record);
+    write_frames(&w, record);
     write_proof(&w, &record->proof);
     st_json_write_key(&w, "flags");
     st_json_write_array(&w);
@@ -181,6 +196,26 @@ static st_status read_referents(st_record *record, st_arena *arena, const st_jso
     return st_ok();
 }
 
+static st_status read_frames(st_record *record, st_arena *arena, const st_json *root)
+{
+    const st_json list = st_json_member(root, "frames");
+    ST_TRY(st_json_expect(list, ST_JSON_ARRAY));
+    const size_t count = st_json_count(list);
+    if (count > FRAMES_MAX)
+        return st_json_fail(list, ST_ERR_LIMIT, "expected at most %d frames, found %zu",
+                            FRAMES_MAX, count);
+    st_record_frame *frames;
+    ST_TRY(ST_ALLOC(arena, &frames, count));
+    for (size_t i = 0; i < count; i++) {
+        const st_json one = st_json_element(&list, i);
+        ST_TRY(st_json_int(st_json_member(&one, "i"), &frames[i].i));
+        ST_TRY(st_json_double(st_json_member(&one, "t_s"), &frames[i].t_s));
+    }
+    record->frames = frames;
+    record->frame_count = (int)count;
+    return st_ok();
+}
+
 static st_status read_numbers(st_proof_number *numbers, int *count, st_arena *arena,
                               const st_json *proof, const char *key)
 {
@@ -257,6 +292,7 @@ static st_status read_record(void *rows, st_arena *arena, st_json root, size_t l
     ST_TRY(sti_row_copy_text(&r->answer, arena, &root, "answer"));
     ST_TRY(sti_row_copy_text(&r->answer_value, arena, &root, "answer_value"));
     ST_TRY(read_referents(r, arena, &root));
+    ST_TRY(read_frames(r, arena, &root));
     ST_TRY(read_proof(&r->proof, arena, &root));
     ST_TRY(sti_row_copy_texts(r->flags, &r->flag_count, ST_RECORD_FLAGS_MAX, arena, &root,
                               "flags"));

@@ -76,19 +76,20 @@ typedef enum tampering {
     RAW_VALUE, ANSWER, ANSWER_VALUE, LABEL, INSTANCE, INSTANCE_MORE, ROLE, REFERENTS_SWAPPED,
     REFERENT_LOST, OPTIONS_SWAPPED, OPTION_TEXT, BOX_CENTRE, BOX_SIZE, BOX_AXES, BOX_INSTANCE,
     MARGIN, MARGIN_NAME, INPUT, ID, QUESTION, TEMPLATE, TYPE, SCENE, DATASET, SPLIT, VIDEO, UNIT,
-    RULE, FLAG, TAMPERINGS
+    RULE, FLAG, FRAMES, TAMPERINGS
 } tampering;
 
 static const char *const tampering_names[TAMPERINGS] = {
     "raw_value", "answer", "answer_value", "label", "instance", "one instance more", "role",
     "referents swapped", "referent lost", "options swapped", "option text", "box centre",
     "box size", "box axes", "box instance", "margin", "margin name", "input", "id", "question",
-    "template", "type", "scene", "dataset", "split", "video", "unit", "rule", "flag"};
+    "template", "type", "scene", "dataset", "split", "video", "unit", "rule", "flag",
+    "frames"};
 
-/* A millimetre to a metre, up or down. */
+/* A hundredth of a micrometre to a metre, up or down. */
 static double nudge(st_rng *rng)
 {
-    const double size = 0.001 * pow(1000.0, st_rng_unit(rng));
+    const double size = 1e-8 * pow(1e8, st_rng_unit(rng));
     return st_rng_below(rng, 2) ? size : -size;
 }
 
@@ -186,6 +187,8 @@ static void tamper_proof(st_record *r, tampering kind, st_rng *rng)
     }
 }
 
+static const st_record_frame seen_frame = {12, 0.5};
+
 static void tamper_words(st_record *r, tampering kind, st_rng *rng)
 {
     const int first = (int)st_rng_below(rng, (uint64_t)(r->option_count ? r->option_count : 1));
@@ -235,6 +238,10 @@ static void tamper_words(st_record *r, tampering kind, st_rng *rng)
         break;
     case VIDEO:
         r->video = other_text(r->video, rng);
+        break;
+    case FRAMES:
+        r->frames = &seen_frame;
+        r->frame_count = 1;
         break;
     default:
         r->flags[0] = "seen";

@@ -26,6 +26,7 @@ static int tear_down(void **state)
 }
 
 static const int chairs[] = {3, 4};
+static const st_record_frame frames[] = {{0, 0.0}, {36, 1.5}};
 static const st_proof_box boxes[] = {
     {3, {0.1, -2, 1e-9}, {1, 2, 0.25}, {1, 0, 0, 0, 1, 0, 0, 0, 1}},
 };
@@ -47,6 +48,8 @@ static st_record sample(void)
         .answer_value = "chair",
         .referents = {{"anchor", "t\xc3\xa9l\xc3\xa9", chairs, 1}, {"option1", "chair", chairs, 2}},
         .referent_count = 2,
+        .frames = frames,
+        .frame_count = 2,
         .proof = {.raw_value = 0.30000000000000004,
                   .unit = "m",
                   .margins = {{"gap_m", 0.125}},
@@ -76,6 +79,8 @@ static void record_comes_back(void **state)
     assert_int_equal(read.records[0].line, 1);
     assert_true(read.records[0].proof.raw_value == record.proof.raw_value);
     assert_int_equal(read.records[0].referents[1].instance_ids[1], 4);
+    assert_int_equal(read.records[0].frames[1].i, 36);
+    assert_true(read.records[0].frames[1].t_s == 1.5);
     assert_true(read.records[0].proof.boxes[0].center_m[2] == 1e-9);
     st_record_write(&second, &read.records[0]);
     assert_string_equal(first.data, second.data);
