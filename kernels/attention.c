@@ -65,6 +65,37 @@ static inline float exp_below(float x)
     return p * power.f;
 }
 
+/* Maximum and sum in eight interleaved parts: a form that becomes vectors, in one fixed order. */
+enum { PARTS = 8 };
+
+static float row_top(const float *x, int64_t n, float top)
+{
+    float   part[PARTS] = {top, top, top, top, top, top, top, top};
+    int64_t j = 0;
+    for (; j + PARTS <= n; j += PARTS)
+        for (int i = 0; i < PARTS; i++)
+            part[i] = x[j + i] > part[i] ? x[j + i] : part[i];
+    for (; j < n; j++)
+        part[0] = x[j] > part[0] ? x[j] : part[0];
+    for (int i = 0; i < PARTS; i++)
+        top = part[i] > top ? part[i] : top;
+    return top;
+}
+
+static double row_sum(const float *x, int64_t n)
+{
+    double  part[PARTS] = {0}, sum = 0.0;   /* long rows: floats would lose the tolerance */
+    int64_t j = 0;
+    for (; j + PARTS <= n; j += PARTS)
+        for (int i = 0; i < PARTS; i++)
+            part[i] += x[j + i];
+    for (; j < n; j++)
+        part[0] += x[j];
+    for (int i = 0; i < PARTS; i++)
+        sum += part[i];
+    return sum;
+}
+
 /* score[r][:] = scale * <q_r, k_j> for the block's keys. */
 static void block_scores(float *score, const float *q, int64_t q_row, int64_t rows, const float *k,
                          int64_t k_row, int64_t keys, int64_t D, float scale)
@@ -82,10 +113,7 @@ static void soften_row(float *score, int64_t keys, int64_t low, int64_t high, fl
         memset(score, 0, (size_t)keys * sizeof *score);
         return;
     }
-    float most = *top;
-    for (int64_t j = low; j < high; j++)
-        most = score[j] > most ? score[j] : most;
-
+    const float most = row_top(score + low, high - low, *top);
     const float shrink = *top == -INFINITY ? 0.0f : expf(*top - most);
     if (shrink != 1.0f)
         for (int64_t c = 0; c < D; c++)
@@ -93,10 +121,7 @@ static void soften_row(float *score, int64_t keys, int64_t low, int64_t high, fl
 
     for (int64_t j = low; j < high; j++)
         score[j] = exp_below(score[j] - most);
-    double total = 0.0;     /* long rows: a float sum would lose the tolerance */
-    for (int64_t j = low; j < high; j++)
-        total += score[j];
-
+    const double total = row_sum(score + low, high - low);
     memset(score, 0, (size_t)low * sizeof *score);
     memset(score + high, 0, (size_t)(keys - high) * sizeof *score);
     *sum = (float)(*sum * shrink + total);
