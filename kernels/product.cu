@@ -37,6 +37,12 @@ static uint32_t alignment(const void *p, int64_t pitch, int64_t step, st_dtype d
     return (uint32_t)(bits & (~bits + 1));
 }
 
+static bool prefer(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttributes_t what,
+                   uint32_t value)
+{
+    return cublasLtMatmulPreferenceSetAttribute(preference, what, &value, sizeof value) == 0;
+}
+
 static st_status make_plan(sti_device *d, sti_plan *plan, const st_product *p)
 {
     const cublasOperation_t first = p->b_turn == ST_TURNED ? CUBLAS_OP_T : CUBLAS_OP_N;
@@ -63,14 +69,10 @@ static st_status make_plan(sti_device *d, sti_plan *plan, const st_product *p)
         cublasLtMatmulPreferenceCreate(&preference) == 0 &&
         cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
                                              &d->workspace_bytes, sizeof d->workspace_bytes) == 0 &&
-        cublasLtMatmulPreferenceSetAttribute(
-            preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &align_a, sizeof align_a) == 0 &&
-        cublasLtMatmulPreferenceSetAttribute(
-            preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &align_b, sizeof align_b) == 0 &&
-        cublasLtMatmulPreferenceSetAttribute(
-            preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &align_c, sizeof align_c) == 0 &&
-        cublasLtMatmulPreferenceSetAttribute(
-            preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &align_c, sizeof align_c) == 0 &&
+        prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, align_a) &&
+        prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, align_b) &&
+        prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, align_c) &&
+        prefer(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, align_c) &&
         cublasLtMatmulAlgoGetHeuristic(d->lt, plan->op, plan->b, plan->a, plan->y, plan->y,
                                        preference, 1, &found, &found_count) == 0;
     cublasLtMatmulPreferenceDestroy(preference);

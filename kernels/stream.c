@@ -176,14 +176,14 @@ st_status st_fill_bytes(st_stream *q, void *to, int byte, size_t bytes)
 st_status st_graph_begin(st_stream *q)
 {
     if (q->place != ST_PLACE_DEVICE)
-        return ST_FAIL(ST_ERR_UNSUPPORTED, "a host stream runs its work at once: nothing to record");
+        return ST_FAIL(ST_ERR_UNSUPPORTED, "a host stream works at once: nothing to record");
     return sti_device_graph_begin(q->device);
 }
 
 st_status st_graph_end(st_stream *q, st_graph **graph)
 {
     if (q->place != ST_PLACE_DEVICE)
-        return ST_FAIL(ST_ERR_UNSUPPORTED, "a host stream runs its work at once: nothing to record");
+        return ST_FAIL(ST_ERR_UNSUPPORTED, "a host stream works at once: nothing to record");
     return sti_device_graph_end(q->device, graph);
 }
 

@@ -1,4 +1,4 @@
-/* ttt_absent.c - the fast-weight operator's device twins in a build without CUDA: they all say so. */
+/* ttt_absent.c - the fast weights' device twins in a build without CUDA: they all say so. */
 #include "kernels/ttt_internal.h"
 
 #define ABSENT ST_FAIL(ST_ERR_UNSUPPORTED, "this build has no CUDA: configure with -DST_CUDA=ON")

@@ -62,7 +62,8 @@ static inline st_status ttt_square_product(st_stream *q, const ttt_group *g, voi
     const int64_t y_size = rows * cols, a_size = rows * inner, b_size = inner * cols;
     st_product p = {};
     p.y = (unsigned char *)y + (size_t)(g->first * y_size) * st_dtype_size(y_dtype);
-    p.c = c ? (const unsigned char *)c + (size_t)(g->first * y_size) * st_dtype_size(y_dtype) : NULL;
+    if (c)
+        p.c = (const unsigned char *)c + (size_t)(g->first * y_size) * st_dtype_size(y_dtype);
     p.a = a + g->first * a_size;
     p.b = b + g->first * b_size;
     p.y_dtype = y_dtype;

@@ -293,7 +293,8 @@ static __global__ void renorm_back_rows(renorm_back_args a)
     float dot = 0.0f;
     for (int64_t c = from + lane; c < from + cols; c += 32)
         dot = fmaf(a.weight[c], a.now[c], dot);
-    dot = length > 0.0f ? warp_sum(dot) / length : 0.0f;    /* a row born as zero passes nothing on */
+    /* A row born as zero passes nothing on. */
+    dot = length > 0.0f ? warp_sum(dot) / length : 0.0f;
     const float turn = n > 0.0f && length > 0.0f ? dot * reach / (n * length) : 0.0f;
     for (int64_t c = from + lane; c < from + cols; c += 32) {
         float y = length / reach * (a.now[c] - a.weight[c] * turn);

@@ -19,7 +19,7 @@
  * ten of sixteen tiles of 128 x 128 are computed and written twice.
  *
  * In a block one thread feeds a ring of 16 KiB slots through the copy engine, and two warpgroups
- * multiply, 64 rows of a tile each. The tiles of X are 128 x 256: the products of this size are bound
+ * multiply, 64 rows of a tile each. The tiles of X are 128 x 256: products of this size are bound
  * by what L2 can deliver, and a wider tile asks for a quarter less.
  */
 #include "kernels/ttt_hopper.cuh"
@@ -135,9 +135,10 @@ static __device__ __forceinline__ int claim(shared_memory *s, ring *at)
 
 /* The operands of tile (row,col): 64 of the inner side at a time, first the left one, then the
  * right ones; a diagonal tile of X X^T or A A has both in one. */
-static __device__ __forceinline__ void feed_tile(shared_memory *s, ring *at, const CUtensorMap *muon,
-                                                 const CUtensorMap *boxes, const update_args &a,
-                                                 int p, int left, int right, int row, int col)
+static __device__ __forceinline__ void feed_tile(shared_memory *s, ring *at,
+                                                 const CUtensorMap *muon, const CUtensorMap *boxes,
+                                                 const update_args &a, int p, int left, int right,
+                                                 int row, int col)
 {
     for (int i = 0; i < a.side / TILE_COLS; i++) {
         int slot = claim(s, at);
@@ -344,7 +345,8 @@ static __device__ __forceinline__ void send(shared_memory *s, const CUtensorMap 
 }
 
 /* Report a phase. A block without a tile must not report one that has not begun. */
-static __device__ __forceinline__ void report(const update_args &a, const consumer *me, int p, int k)
+static __device__ __forceinline__ void report(const update_args &a, const consumer *me, int p,
+                                              int k)
 {
     if (threadIdx.x == 0) {
         if (me->rank >= task_count(p, a))
@@ -599,7 +601,8 @@ bool sti_ttt_hopper_fits(const sti_device *device, const st_ttt_rule *r)
 {
     cudaFuncAttributes attributes;
     if (device->capability != 90 || r->hidden != r->width || r->width % (2 * SIDE) != 0 ||
-        r->width > SIDE_MAX ||        3 * r->heads > device->processor_count || r->muon == ST_TTT_MUON_OFF)
+        r->width > SIDE_MAX || 3 * r->heads > device->processor_count ||
+        r->muon == ST_TTT_MUON_OFF)
         return false;
     /* Built for another card only, the kernel would be an empty one. */
     return cudaFuncGetAttributes(&attributes, update) == cudaSuccess &&

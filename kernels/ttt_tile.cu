@@ -1,5 +1,5 @@
-/* ttt_tile.cu - maps for Hopper's copy engine; the driver's function is fetched at run time, so that
- * nothing links against the driver.
+/* ttt_tile.cu - maps for Hopper's copy engine; the driver's function is fetched at run time, so
+ * that nothing links against the driver.
  */
 #include "kernels/ttt_tile.cuh"
 

@@ -1,4 +1,4 @@
-/* ttt_tile.cuh - tiles that the copy engine brings, wgmma multiplies and the copy engine takes away.
+/* ttt_tile.cuh - tiles that the copy engine brings and takes away, and wgmma multiplies.
  *
  * A tile is 128 rows of 64 bf16, 16 KiB, with the 128-byte swizzle: 16-byte unit u of row r lies
  * at unit u ^ (r % 8). A tile is read in two ways:
@@ -102,8 +102,9 @@ static __device__ __forceinline__ float4 shared_load4(uint32_t address)
 static __device__ __forceinline__ void copy_out(const CUtensorMap *map, const void *from, int x,
                                                 int y, int z)
 {
-    asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group [%1, {%2, %3, %4}], [%0];" ::
-                     "r"(shared_address(from)), "l"(map), "r"(x), "r"(y), "r"(z) : "memory");
+    asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group "
+                 "[%1, {%2, %3, %4}], [%0];" ::"r"(shared_address(from)), "l"(map), "r"(x),
+                 "r"(y), "r"(z) : "memory");
 }
 
 /* Everything this thread copied out is in global memory. */
@@ -124,8 +125,8 @@ static __device__ __forceinline__ uint64_t operand_step(bool across)
 }
 
 #define ACC8(i)                                                                                   \
-    "+f"(d[8 * i]), "+f"(d[8 * i + 1]), "+f"(d[8 * i + 2]), "+f"(d[8 * i + 3]), "+f"(d[8 * i + 4]), \
-        "+f"(d[8 * i + 5]), "+f"(d[8 * i + 6]), "+f"(d[8 * i + 7])
+    "+f"(d[8 * i]), "+f"(d[8 * i + 1]), "+f"(d[8 * i + 2]), "+f"(d[8 * i + 3]),                   \
+        "+f"(d[8 * i + 4]), "+f"(d[8 * i + 5]), "+f"(d[8 * i + 6]), "+f"(d[8 * i + 7])
 
 /* d (64,128) += a (64,16) b (16,128); d is overwritten when `add` is 0. Thread t of the warpgroup
  * holds in d[4j..4j+3] columns 8j + 2 (t % 4), +1 of rows 16 (t / 32) + t % 32 / 4 and 8 below. */

@@ -27,7 +27,8 @@ typedef struct ttt_bench {
 static st_status take(ttt_bench *t)
 {
     const int64_t H = t->rule.heads, h = t->rule.hidden, d = t->rule.width, L = t->count;
-    const int64_t w[] = {H, h, d}, w1[] = {H, d, h}, x[] = {H, L, d}, lr[] = {3, H, L}, mu[] = {H, L};
+    const int64_t w[] = {H, h, d}, w1[] = {H, d, h}, x[] = {H, L, d};
+    const int64_t lr[] = {3, H, L}, mu[] = {H, L};
     st_tensor *const weights[] = {&t->weights.w0, &t->weights.w2, &t->grads.w0, &t->grads.w2};
     st_tensor *const tokens[] = {&t->tokens.q, &t->tokens.k, &t->tokens.v, &t->grads.q,
                                  &t->grads.k, &t->grads.v, &t->out, &t->out_grad};

@@ -51,7 +51,8 @@ static twin *make(twin_fixture *f, st_dtype dtype, int rank, const int64_t *shap
     st_slab slab;
     void *block;
     st_slab_plan(&slab, "twin", ST_PLACE_DEVICE);
-    must(st_slab_take(&slab, &block, st_tensor_bytes(&t->device) + 2 * TWIN_CANARY_BYTES, 1, "twin"));
+    must(st_slab_take(&slab, &block, st_tensor_bytes(&t->device) + 2 * TWIN_CANARY_BYTES, 1,
+                      "twin"));
     must(st_slab_create(f->device, &slab));
     t->device_block = slab.base;
     t->host_block = malloc(st_tensor_bytes(&t->host) + 2 * TWIN_CANARY_BYTES);

@@ -334,7 +334,8 @@ static void stream_is_one_call(void **state)
 {
     (void)state;
     const int64_t count = 330, d = 16;
-    static const int64_t cuts[][4] = {{330, 0, 0, 0}, {1, 0, 0, 0}, {7, 64, 1, 100}, {150, 1, 149, 30}};
+    static const int64_t cuts[][4] = {{330, 0, 0, 0}, {1, 0, 0, 0}, {7, 64, 1, 100},
+                                      {150, 1, 149, 30}};
     for (int muon = 0; muon < 2; muon++) {
         const st_ttt_rule rule = {2, d, 24, 100, ST_TTT_PRENORM,
                                   muon ? ST_TTT_MUON : ST_TTT_MUON_OFF, ST_TTT_MOMENTUM};
