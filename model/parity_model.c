@@ -239,14 +239,17 @@ static st_status read_text(run *r, const int64_t *ids, int64_t count, float *log
     return s;
 }
 
+/* Whether Newton-Schulz stands between the inputs and a number. */
+typedef enum reach { BEFORE_MUON, BEHIND_MUON } reach;
+
 /* Compare with the stored tensor of this name, when there is one. */
-static st_status check(run *r, const char *name, const st_tensor *got, bool behind_muon)
+static st_status check(run *r, const char *name, const st_tensor *got, reach where)
 {
     const st_tensor *expected = st_safetensors_find(r->io, name);
     if (!expected)
         return st_ok();
     const bool whole_numbers = got->dtype == ST_I64;
-    const bool rounded = behind_muon && r->network->config.ttt.ns_bf16;
+    const bool rounded = where == BEHIND_MUON && r->network->config.ttt.ns_bf16;
     const bool answered = strncmp(name, "generate.state.", 15) == 0;
     return sti_parity_compare(r->p, name, got, expected,
                               whole_numbers ? ST_PARITY_EXACT
@@ -270,24 +273,24 @@ static st_status check_positions(run *r)
             most = p > most ? p : most;
         }
     const st_tensor position = i64_view(by_axis, 2, 3, r->tokens);
-    ST_TRY(check(r, "position_ids", &position, false));
+    ST_TRY(check(r, "position_ids", &position, BEFORE_MUON));
     const int64_t delta = most + 1 - r->tokens;
     const st_tensor one = i64_view(&delta, 1, 1, 0);
-    return check(r, "rope_delta", &one, false);
+    return check(r, "rope_delta", &one, BEFORE_MUON);
 }
 
 static st_status check_vision(run *r)
 {
     const st_vision_config *c = &r->network->config.vision;
     st_tensor x = sti_f32_2(r->patches, r->patch_count, c->hidden);
-    ST_TRY(check(r, "vision.last_hidden", &x, false));
+    ST_TRY(check(r, "vision.last_hidden", &x, BEFORE_MUON));
     x = sti_f32_2(r->merged, r->token_count, c->out_hidden);
-    ST_TRY(check(r, "vision.merged", &x, false));
+    ST_TRY(check(r, "vision.merged", &x, BEFORE_MUON));
     for (int64_t k = 0; k < c->deepstack_count; k++) {
         char name[64];
         snprintf(name, sizeof name, "vision.deepstack%lld", (long long)k);
         x = sti_f32_2(r->deep[k], r->token_count, c->out_hidden);
-        ST_TRY(check(r, name, &x, false));
+        ST_TRY(check(r, name, &x, BEFORE_MUON));
     }
     return st_ok();
 }
@@ -307,7 +310,7 @@ static st_status check_loss(run *r, const float *logits)
     ST_TRY(st_cross_entropy(r->network->stream, &sum, &counted, &rows, &next));
     float loss = counted > 0 ? (float)(sum / (double)counted) : 0.0f;
     const st_tensor x = {.data = &loss, .rank = 0, .dtype = ST_F32};
-    return check(r, "loss", &x, true);
+    return check(r, "loss", &x, BEHIND_MUON);
 }
 
 static st_status check_hybrid(run *r, float *logits)
@@ -317,10 +320,10 @@ static st_status check_hybrid(run *r, float *logits)
         char name[64];
         snprintf(name, sizeof name, "layer%lld.hidden", (long long)i);
         const st_tensor x = sti_f32_2(r->hidden + i * r->tokens * c->hidden, r->tokens, c->hidden);
-        ST_TRY(check(r, name, &x, true));
+        ST_TRY(check(r, name, &x, BEHIND_MUON));
     }
     const st_tensor x = sti_f32_2(logits, r->tokens, c->vocab);
-    ST_TRY(check(r, "logits", &x, true));
+    ST_TRY(check(r, "logits", &x, BEHIND_MUON));
     return check_loss(r, logits);
 }
 
@@ -328,7 +331,7 @@ static st_status check_base(run *r, float *logits)
 {
     const int64_t V = r->network->config.text.vocab;
     const st_tensor x = sti_f32_2(logits, r->tokens, V);
-    ST_TRY(check(r, "base.logits", &x, false));
+    ST_TRY(check(r, "base.logits", &x, BEFORE_MUON));
 
     const st_tensor *ids = st_safetensors_find(r->io, "base.text_ids");
     if (!ids)
@@ -338,7 +341,7 @@ static st_status check_base(run *r, float *logits)
     ST_TRY(ST_ALLOC(&r->arena, &text, (size_t)(ids->shape[0] * V)));
     ST_TRY(read_text(r, ids->data, ids->shape[0], text));
     const st_tensor y = sti_f32_2(text, ids->shape[0], V);
-    return check(r, "base.text_logits", &y, false);
+    return check(r, "base.text_logits", &y, BEFORE_MUON);
 }
 
 /* --- the answering path ----------------------------------------------------------------------- */
@@ -358,19 +361,19 @@ static st_status check_states(run *r, st_session *session)
             const st_tensor x = which == 1 ? sti_f32_3(w, F, d, h) : sti_f32_3(w, F, h, d);
             ST_TRY(st_session_fast_weight(session, i, which, w, NULL));
             snprintf(name, sizeof name, "generate.state.layer%lld.w%d", (long long)i, which);
-            ST_TRY(check(r, name, &x, true));
+            ST_TRY(check(r, name, &x, BEHIND_MUON));
             if (!c->ttt.momentum)
                 continue;
             ST_TRY(st_session_fast_weight(session, i, which, NULL, w));
             snprintf(name, sizeof name, "generate.state.layer%lld.dw%d_momentum", (long long)i,
                      which);
-            ST_TRY(check(r, name, &x, true));
+            ST_TRY(check(r, name, &x, BEHIND_MUON));
         }
         int64_t count;
         ST_TRY(st_session_pending_keys(session, i, &count, keys));
         const st_tensor x = sti_f32_3(keys, F, count, d);
         snprintf(name, sizeof name, "generate.state.layer%lld.pending_k", (long long)i);
-        ST_TRY(check(r, name, &x, true));
+        ST_TRY(check(r, name, &x, BEHIND_MUON));
     }
     return st_ok();
 }
@@ -426,9 +429,9 @@ static st_status check_generate(run *r)
                                   "tokens, and all that follows");
     } else if (s.code == ST_OK) {
         const st_tensor x = i64_view(tokens, 1, count, 0), y = sti_f32_2(logits, count, V);
-        s = check(r, "generate.tokens", &x, true);
+        s = check(r, "generate.tokens", &x, BEHIND_MUON);
         if (s.code == ST_OK)
-            s = check(r, "generate.logits", &y, true);
+            s = check(r, "generate.logits", &y, BEHIND_MUON);
         if (s.code == ST_OK)
             s = check_states(r, session);
     }

@@ -89,8 +89,11 @@ static st_status add_text(st_session *s, const int64_t *ids, int64_t count)
     return st_ok();
 }
 
+typedef enum grid_end { GRID_GOES_ON, GRID_IS_LAST } grid_end;
+
 /* The tower's tokens of one grid or image become rows. */
-static st_status add_picture(st_session *s, const st_piece *piece, sti_span_kind kind, bool last)
+static st_status add_picture(st_session *s, const st_piece *piece, sti_span_kind kind,
+                             grid_end last)
 {
     const st_model_config *c = &s->network->config;
     const int64_t H = c->text.hidden, m = c->vision.merge;
@@ -102,7 +105,7 @@ static st_status add_picture(st_session *s, const st_piece *piece, sti_span_kind
     span->h = (int32_t)h;
     span->w = (int32_t)width;
     span->first = kind == STI_SPAN_GRID && s->at.grid_pending_first;
-    span->last = last;
+    span->last = last == GRID_IS_LAST;
     st_vision_tokens tokens = {.merged = p->x + p->rows * H,
                                .patches = s->watch_vision ? s->work->patches : NULL};
     for (int64_t k = 0; k < c->vision.deepstack_count; k++)
@@ -204,7 +207,7 @@ static bool is_packet_full(const st_session *s, int64_t rows)
 }
 
 /* One grid of the open video. Its size is that of the first. */
-static st_status feed_grid(st_session *s, const st_piece *p, bool whole, bool last)
+static st_status feed_grid(st_session *s, const st_piece *p, bool whole, grid_end last)
 {
     struct sti_progress *at = &s->at;
     if (at->grid_rows == 0) {
@@ -252,7 +255,7 @@ st_status st_session_feed(st_session *s, const st_piece *pieces, size_t count)
             if (rows > s->plan.rows_max)
                 return ST_FAIL(ST_ERR_LIMIT, "an image of %lld tokens exceeds the plan's %lld",
                                (long long)rows, (long long)s->plan.rows_max);
-            ST_TRY(add_picture(s, p, STI_SPAN_IMAGE, false));
+            ST_TRY(add_picture(s, p, STI_SPAN_IMAGE, GRID_GOES_ON));
             break;
         case ST_PIECE_VIDEO: {
             const int64_t video = whole_video(s, p, count - i);
@@ -265,7 +268,9 @@ st_status st_session_feed(st_session *s, const st_piece *pieces, size_t count)
             break;
         }
         case ST_PIECE_GRID:
-            ST_TRY(feed_grid(s, p, whole, whole && is_last_grid(p + 1, count - i - 1)));
+            ST_TRY(feed_grid(s, p, whole, whole && is_last_grid(p + 1, count - i - 1)
+                                              ? GRID_IS_LAST
+                                              : GRID_GOES_ON));
             break;
         case ST_PIECE_END:
             if (!whole)

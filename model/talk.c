@@ -111,13 +111,13 @@ st_session *st_talk_session(st_talk *t)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-static st_status feed_text(st_talk *t, st_session *to, st_str text)
+static st_status feed_text(st_talk *t, st_str text)
 {
     const int64_t *ids;
     size_t count;
     ST_TRY(st_encode(t->encoder, &ids, &count, text));
     const st_piece piece = {.kind = ST_PIECE_TEXT, .ids = ids, .count = (int64_t)count};
-    return st_session_feed(to, &piece, 1);
+    return st_session_feed(t->session, &piece, 1);
 }
 
 st_status st_talk_begin(st_talk *t)
@@ -129,7 +129,7 @@ st_status st_talk_begin(st_talk *t)
     st_text_add(&text, "<|im_start|>user\n");
     st_status s = st_text_check(&text);
     if (s.code == ST_OK)
-        s = feed_text(t, t->session, st_text_view(&text));
+        s = feed_text(t, st_text_view(&text));
     st_text_free(&text);
     const st_piece begin = {.kind = ST_PIECE_VIDEO};
     return s.code == ST_OK ? st_session_feed(t->session, &begin, 1) : s;
@@ -177,7 +177,8 @@ const char *st_answer_end_name(st_answer_end end)
     return names[end];
 }
 
-static st_status read_question(st_talk *t, st_session *s, st_str question)
+/* Close the video and ask. The question counts as said, for the repetition penalty. */
+static st_status read_question(st_talk *t, st_session *s, st_sampler *sampler, st_str question)
 {
     if (st_session_state_get(s).video_open) {
         const st_piece end = {.kind = ST_PIECE_END};
@@ -189,11 +190,17 @@ static st_status read_question(st_talk *t, st_session *s, st_str question)
     if (t->network->config.compat.extra_prompt)
         st_text_add(&text, st_prompt_compat_suffix);
     st_text_add(&text, "<|im_end|>\n<|im_start|>assistant\n");
+    const int64_t *ids;
+    size_t count;
     st_status status = st_text_check(&text);
     if (status.code == ST_OK)
-        status = feed_text(t, s, st_text_view(&text));
+        status = st_encode(t->encoder, &ids, &count, st_text_view(&text));
     st_text_free(&text);
     ST_TRY(status);
+    const st_piece piece = {.kind = ST_PIECE_TEXT, .ids = ids, .count = (int64_t)count};
+    ST_TRY(st_session_feed(s, &piece, 1));
+    for (size_t i = 0; i < count; i++)
+        st_sampler_note(sampler, ids[i]);
     return st_session_begin_answer(s);
 }
 
@@ -273,7 +280,7 @@ st_status st_talk_ask(st_talk *t, st_answer *answer, st_text *text, st_str quest
     st_text_init(&w.shown);
 
     *answer = (st_answer){0};
-    st_status s = read_question(t, w.session, question);
+    st_status s = read_question(t, w.session, w.sampler, question);
     answer->prompt_tokens = st_session_state_get(w.session).tokens;
     answer->read_s = st_clock_s() - start_s;
     if (s.code == ST_OK)

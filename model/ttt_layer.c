@@ -284,9 +284,12 @@ static st_status read_rows(st_session *s, sti_layer *l, int64_t rows)
 
 /* --- quirks Q3 and Q4 ------------------------------------------------------------------------- */
 
-/* Rows first .. first+rows-1 of the branch's arrays into the ring, or back out of it. */
-static void recent_move(st_session *s, sti_layer *l, int64_t token, int64_t rows, bool out)
+typedef enum recent_way { RECENT_KEEP, RECENT_RECALL } recent_way;
+
+/* What the branch holds of tokens token .. token+rows-1, into the ring or back out of it. */
+static void recent_move(st_session *s, sti_layer *l, int64_t token, int64_t rows, recent_way way)
 {
+    const bool out = way == RECENT_RECALL;
     const st_model_config *c = &s->network->config;
     sti_workspace *w = s->work;
     const int64_t F = c->ttt.heads, d = c->ttt.head_dim, C = c->ttt.chunk;
@@ -347,7 +350,7 @@ static st_status read_reseeding(st_session *s, sti_layer *l, int64_t token)
     forget_chunk(l);
     for (int64_t t = 0; t < C; t += most) {
         const int64_t rows = C - t < most ? C - t : most;
-        recent_move(s, l, token - C + t, rows, true);
+        recent_move(s, l, token - C + t, rows, RECENT_RECALL);
         memset(w->fq, 0, (size_t)(F * rows * d) * sizeof(float));
         ST_TRY(read_rows(s, l, rows));
     }
@@ -471,7 +474,7 @@ st_status sti_hybrid_run(st_session *s, sti_layer *l)
         ST_TRY(read_rows(s, l, g.ready));
     }
     if (c->compat.reseed_pending)
-        recent_move(s, l, token, g.ready, false);
+        recent_move(s, l, token, g.ready, RECENT_KEEP);
 
     st_tensor mixed = sti_f32_2(w->attended, g.ready, c->text.heads * c->text.head_dim);
     const st_tensor read = sti_f32_3(w->fo, c->ttt.heads, g.ready, c->ttt.head_dim);

@@ -3,6 +3,18 @@
 
 #include "model/session.h"
 
+/* AddressSanitizer keeps freed memory aside, so pages say nothing there. */
+#if defined(__SANITIZE_ADDRESS__)
+#define PAGES_TELL 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PAGES_TELL 0
+#endif
+#endif
+#ifndef PAGES_TELL
+#define PAGES_TELL 1
+#endif
+
 enum { GRIDS = 5000, PATCHES = 24, V = 96 };
 
 /* Pages of this process in memory. */
@@ -61,7 +73,7 @@ static void ten_thousand_frames(void **state)
     const st_session_state at = st_session_state_get(session);
     printf("%lld grids, %lld tokens, %lld updates; pages %ld, then %ld\n", (long long)at.grids,
            (long long)at.tokens, (long long)at.updates, after_warm_up, at_the_end);
-    assert_int_equal(at_the_end, after_warm_up);
+    assert_true(at_the_end == after_warm_up || !PAGES_TELL);
     assert_true(at.beyond_range);
     st_session_free(fork);
     st_session_free(session);
