@@ -1,4 +1,5 @@
-/* The blocked attention says what its definition says, and the definition's gradients are slopes. */
+/* The blocked attention says what its definition says, and the definition's gradients are
+ * slopes. */
 #include "around_check.h"
 
 #include "kernels/plain.h"
@@ -147,6 +148,55 @@ static void ring_continues_the_sequence(void **state)
     problem_free(&p);
 }
 
+/* First keys stay, the others walk in circles: every query sees the first ones and its window, as
+ * if those keys alone had been there. */
+static void kept_keys_are_always_seen(void **state)
+{
+    enum { T = 90, H = 4, HKV = 2, D = 16, W = 12, KEPT = 5, PIECE = 7, KV = HKV * D,
+           S = KEPT + W + PIECE - 1 };
+    double *q = draw(1, T * H * D), *k = draw(2, T * KV), *v = draw(3, T * KV);
+    double *few_k = zeros((KEPT + W) * KV), *few_v = zeros((KEPT + W) * KV), *row = zeros(H * D);
+    st_tensor k_cache = host_tensor(NULL, SHAPE(S, HKV, D));
+    st_tensor v_cache = host_tensor(NULL, SHAPE(S, HKV, D));
+    for (int64_t at = 0, n; at < T; at += n) {
+        n = T - at < PIECE ? T - at : PIECE;
+        for (int64_t p = at; p < at + n; p++)
+            for (int64_t i = 0; i < KV; i++) {
+                const int64_t slot = p < KEPT ? p : KEPT + (p - KEPT) % (S - KEPT);
+                ((float *)k_cache.data)[slot * KV + i] = (float)k[p * KV + i];
+                ((float *)v_cache.data)[slot * KV + i] = (float)v[p * KV + i];
+            }
+        st_tensor queries = host_tensor(q + at * H * D, SHAPE(n, H, D));
+        st_tensor out = host_tensor(NULL, 3, queries.shape);
+        const st_attention_ring ring = {.position = at, .first = at >= W ? at - (W - 1) : 0,
+                                        .window = W, .kept = KEPT, .scale = 0.25f};
+        must(st_attention_kept(*state, &out, &queries, &k_cache, &v_cache, &ring));
+        for (int64_t p = at; p < at + n; p++) {
+            int64_t seen = 0;
+            for (int64_t j = 0; j <= p; j++)
+                if (j < KEPT || j > p - W) {
+                    memcpy(few_k + seen * KV, k + j * KV, KV * sizeof *k);
+                    memcpy(few_v + seen++ * KV, v + j * KV, KV * sizeof *v);
+                }
+            const st_attention_sizes z = {.T = 1, .H = H, .Hkv = HKV, .D = D, .scale = 0.25};
+            st_attention_cached_plain(row, q + p * H * D, few_k, few_v, seen, seen - 1, 0, &z);
+            const st_tensor one = host_tensor(NULL, SHAPE(1, H, D));
+            memcpy(one.data, (float *)out.data + (p - at) * H * D, H * D * sizeof(float));
+            check_close("kept", &one, row, 3e-6);
+            free(one.data);
+        }
+        free(queries.data), free(out.data);
+    }
+    st_tensor queries = host_tensor(q, SHAPE(PIECE, H, D));
+    st_tensor out = host_tensor(NULL, 3, queries.shape);
+    const st_attention_ring short_ring = {.position = 40, .first = 20, .window = W, .kept = KEPT,
+                                          .scale = 0.25f};
+    must_fail(st_attention_kept(*state, &out, &queries, &k_cache, &v_cache, &short_ring),
+              ST_ERR_USAGE, "attention: a cache of 23 rows cannot hold positions 20 to 46");
+    free(queries.data), free(out.data), free(k_cache.data), free(v_cache.data);
+    free(q), free(k), free(v), free(few_k), free(few_v), free(row);
+}
+
 static void wrong_calls_are_named(void **state)
 {
     st_tensor q = host_tensor(NULL, SHAPE(4, 3, 8)), k = host_tensor(NULL, SHAPE(4, 2, 8));
@@ -187,6 +237,7 @@ int main(void)
         cmocka_unit_test(definition_has_its_slopes),
         cmocka_unit_test(blocks_say_what_the_definition_says),
         cmocka_unit_test(ring_continues_the_sequence),
+        cmocka_unit_test(kept_keys_are_always_seen),
         cmocka_unit_test(wrong_calls_are_named),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
