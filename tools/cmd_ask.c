@@ -12,7 +12,7 @@
 
 static const st_option options[] = {
     {"Input", "model", 'm', "DIR", "model folder: config.json, safetensors, tokenizer", NULL},
-    {NULL, "video", 'v', "NAME",
+    {NULL, "video", 0, "NAME",
      "a video file, a folder of pictures, FILE.stframes, raw:WxH@FPS:PATH", NULL},
     {NULL, "resume", 0, "FILE", "go on from a session saved before", NULL},
     {NULL, "fps", 0, "F", "frames wanted per second", "30"},
@@ -404,7 +404,7 @@ const st_command cmd_ask = {
               "        read_s (until the first token), write_s",
     .exits = "0 all answered   3 an input failed, or Ctrl-C",
     .examples = "spatial ask --model 2b --video room.mp4 \"How many chairs are there?\"\n"
-                "spatial ask -m 2b -v room.mp4 --save room.session\n"
+                "spatial ask -m 2b --video room.mp4 --save room.session\n"
                 "spatial ask -m 2b --resume room.session --json \"Which is nearer, sofa or bed?\"",
     .words_min = 0,
     .words_max = -1,

@@ -18,6 +18,7 @@ static bool is_row_file(const char *path)
     return st_file_exists(path) && ends_with(path, ".jsonl");
 }
 
+#if ST_WITH_DATA
 static bool is_table_file(const char *path)
 {
     return st_file_exists(path) && ends_with(path, ".tsv");
@@ -32,6 +33,7 @@ static bool is_there(const char *path)
 {
     return st_file_exists(path) || st_folder_exists(path);
 }
+#endif
 
 #if ST_WITH_MODEL
 static bool is_model_folder(const char *path)
@@ -48,12 +50,16 @@ static const struct {
     st_status (*show)(st_exit *exit_code, const st_args *args, const char *path);
 } views[] = {
     {is_row_file, inspect_rows},
+#if ST_WITH_DATA
     {is_table_file, inspect_label_table},
     {is_labels_word, inspect_labels},
+#endif
 #if ST_WITH_MODEL
     {is_model_folder, inspect_model},
 #endif
+#if ST_WITH_DATA
     {is_there, inspect_scenes},
+#endif
 };
 
 static st_status show_path(st_exit *exit_code, const st_args *args, const char *path)
@@ -61,6 +67,8 @@ static st_status show_path(st_exit *exit_code, const st_args *args, const char *
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
         if (views[i].fits(path))
             return views[i].show(exit_code, args, path);
+    if (st_file_exists(path) || st_folder_exists(path))
+        return ST_FAIL(ST_ERR_UNSUPPORTED, "%s: nothing that this build can show", path);
     return ST_FAIL(ST_ERR_IO, "%s: no such file or folder", path);
 }
 

@@ -7,7 +7,6 @@ const st_command *const st_commands[] = {
     &cmd_synth,
     &cmd_scene,
     &cmd_merge,
-    &cmd_inspect,
     &cmd_lint,
     &cmd_qa,
     &cmd_prove,
@@ -18,6 +17,7 @@ const st_command *const st_commands[] = {
     &cmd_model_init,
     &cmd_tokenize,
 #endif
+    &cmd_inspect,
     &cmd_help,
     &cmd_man,
     &cmd_completion,

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_COLUMN = 2, TEXT_COLUMN = 24 };
+enum { NAME_COLUMN = 2, TEXT_COLUMN = 24, LINE_COLUMNS = 96 };
 
 void st_help_program(st_text *out)
 {
@@ -44,6 +44,28 @@ static void add_block(st_text *out, const char *heading, const char *lines)
     add_lines(out, lines);
 }
 
+/* The help of an option and its default, word by word; lines that follow keep the column. */
+static void add_wrapped(st_text *out, const st_option *o)
+{
+    size_t column = TEXT_COLUMN;
+    st_str word, rest = st_str_from(o->help);
+    char fallback[160] = "";
+    if (o->fallback)
+        snprintf(fallback, sizeof fallback, "(default %s)", o->fallback);
+    for (int part = 0; part < 2; part++, rest = st_str_from(fallback))
+        while (rest.size > 0 && st_str_next_field(&word, &rest, ' ')) {
+            if (column > TEXT_COLUMN && column + 1 + word.size > LINE_COLUMNS) {
+                st_text_addf(out, "\n%*s", TEXT_COLUMN, "");
+                column = TEXT_COLUMN;
+            } else if (column > TEXT_COLUMN) {
+                st_text_add(out, " ");
+                column++;
+            }
+            st_text_add_bytes(out, word.data, word.size);
+            column += word.size;
+        }
+}
+
 static void add_option(st_text *out, const st_option *o)
 {
     const size_t start = out->size;
@@ -54,14 +76,7 @@ static void add_option(st_text *out, const st_option *o)
         st_text_addf(out, "\n%*s", TEXT_COLUMN, "");
     else
         st_text_addf(out, "%*s", (int)(TEXT_COLUMN - width), "");
-    /* A line break in the help text keeps the column. */
-    for (const char *at = o->help; *at; at++) {
-        st_text_add_bytes(out, at, 1);
-        if (*at == '\n')
-            st_text_addf(out, "%*s", TEXT_COLUMN, "");
-    }
-    if (o->fallback)
-        st_text_addf(out, " (default %s)", o->fallback);
+    add_wrapped(out, o);
     st_text_add(out, "\n");
 }
 
