@@ -1,5 +1,5 @@
 /* route_options.c - wrong turns that one might believe in. */
-#include "datagen/questions/route.h"
+#include "datagen/questions/route_options.h"
 
 #include "kernels/base/rng.h"
 
@@ -12,8 +12,8 @@ st_turns st_route_answer(const st_route *route)
 {
     st_turns answer = {.count = 0};
     for (int i = 0; i < route->leg_count; i++)
-        if (route->turn[i] != ST_TURN_NONE)
-            answer.turn[answer.count++] = route->turn[i];
+        if (route->legs[i].turn != ST_TURN_NONE)
+            answer.turn[answer.count++] = route->legs[i].turn;
     return answer;
 }
 

@@ -21,6 +21,10 @@ ST_CHECKED st_status sti_read_name(const char **name, st_arena *arena, st_json v
 ST_CHECKED st_status sti_read_box(st_obb *box, unsigned *flags, st_json center, st_json size,
                                   st_json axes);
 
+/* The routes of a scene file (data.md 5.9): its last member, absent where nobody looked for them. */
+void sti_routes_put(st_json_writer *w, const st_scene *scene);
+ST_CHECKED st_status sti_routes_read(st_scene *scene, st_arena *arena, st_json list);
+
 /* One side of a box, full length; what is thinner is not a thing (data.md 8.11). */
 #define STI_SIDE_M_MIN 0.005
 #define STI_TILT_DEG_MAX 3.0

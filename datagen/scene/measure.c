@@ -2,6 +2,7 @@
 #include "datagen/scene/measure.h"
 
 #include "datagen/scene/internal.h"
+#include "datagen/scene/route.h"
 #include "geometry/alpha.h"
 #include "geometry/fit.h"
 #include "geometry/floor_grid.h"
@@ -102,8 +103,8 @@ static st_status measure_extent(st_room *room, st_arena *scratch, const point_se
 }
 
 /* Area, outline and extent; a speck of a scan has no room block, and says so. */
-static st_status measure_room(st_scene *scene, st_arena *arena, st_arena *scratch,
-                              const st_scan *scan, const point_set *set)
+static st_status measure_room(st_scene *scene, st_room_area *room_area, st_arena *arena,
+                              st_arena *scratch, const st_scan *scan, const point_set *set)
 {
     st_room     *room = &scene->room;
     st_room_area area;
@@ -129,6 +130,7 @@ static st_status measure_room(st_scene *scene, st_arena *arena, st_arena *scratc
         for (int k = 0; k < 3; k++)
             room->raw_mean_m[k] = micro(scan->raw_mean_m[k]);
     }
+    *room_area = area;
     return keep_outlines(room, arena, &area);
 }
 
@@ -146,6 +148,23 @@ static st_status measure_floor(st_scene *scene, st_arena *scratch, const point_s
                          scene->room.floor_z_m, boxes, scene->object_count));
     scene->room.floor_area_m2 = micro(area_m2);
     return st_ok();
+}
+
+/* Ways through the room, while its points are at hand. */
+static st_status find_routes(st_scene *scene, st_arena *arena, st_arena *scratch,
+                             const st_room_area *area, const point_set *set)
+{
+    if (!scene->room.known)
+        return st_ok();
+    st_floor_grid   grid;
+    const st_status built = st_floor_grid_build(&grid, scratch, area->rings, area->ring_count,
+                                                (const double (*)[3])set->points_m, set->count,
+                                                scene->room.floor_z_m);
+    if (built.code == ST_ERR_LIMIT)         /* a speck far away: the room is known all the same */
+        return STI_WARN(scene, arena, "Q-27", "no_routes", 1, "%s", built.text);
+    ST_TRY(built);
+    scene->has_routes = true;
+    return st_routes_find(&scene->routes, &scene->route_count, arena, scene, &grid);
 }
 
 /* What the reader had to say, and where it read it. */
@@ -169,15 +188,16 @@ static st_status measure_all(st_scene *scene, st_arena *arena, st_arena *scratch
                              const st_scan *scan, const st_label_table *table,
                              st_vocabulary vocabulary)
 {
-    point_set set;
+    point_set    set;
+    st_room_area area;
     ST_TRY(copy_heading(scene, arena, scan));
     ST_TRY(collect_points(&set, scratch, scan, table));
-    ST_TRY(measure_room(scene, arena, scratch, scan, &set));
+    ST_TRY(measure_room(scene, &area, arena, scratch, scan, &set));
     ST_TRY(sti_measure_instances(scene, arena, scratch, scan, table, vocabulary));
     ST_TRY(sti_count_labels(scene, arena));
     ST_TRY(measure_floor(scene, scratch, &set));
     st_scene_mark_referents(scene);
-    return st_ok();
+    return find_routes(scene, arena, scratch, &area, &set);
 }
 
 st_status st_scene_measure(st_scene *scene, st_arena *arena, st_arena *scratch,

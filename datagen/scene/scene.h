@@ -82,6 +82,40 @@ typedef struct st_room {
     size_t      outline_count;
 } st_room;
 
+/* A turn on the spot. The classes leave gaps between them, so that nobody argues (data.md 5.9). */
+typedef enum st_turn {
+    ST_TURN_NONE,               /* straight on, within 20 degrees          */
+    ST_TURN_LEFT,               /* 50 to 130 degrees                       */
+    ST_TURN_RIGHT,
+    ST_TURN_BACK,               /* 160 degrees or more                     */
+    ST_TURN_UNCLEAR             /* between the others: no route has it     */
+} st_turn;
+
+enum { ST_ROUTE_LEGS_MAX = 4, ST_ROUTES_MAX = 20 };
+
+/* A turn, and then straight on until an object is near. */
+typedef struct st_route_leg {
+    int     object;             /* what it leads to; of the last leg: the destination       */
+    st_turn turn;               /* NONE only before the first, towards what is faced        */
+    double  turn_deg;           /* signed, left positive                                    */
+    double  aim_m[2];           /* walked towards: its centre, or the middle of a side      */
+    double  reach_m;            /* as far as that way is free of it, 10 cm around it        */
+    double  stop_m[2];          /* where the leg ends                                       */
+} st_route_leg;
+
+/* A way through the room that a question can ask for; found on the floor grid of a scan. */
+typedef struct st_route {
+    int          start, facing;                 /* objects of the scene                     */
+    double       from_m[2];                     /* where it starts                          */
+    st_route_leg legs[ST_ROUTE_LEGS_MAX];
+    int          leg_count;
+    int          blank_count;                   /* turns that are not NONE, 1 to 4          */
+    double       clearance_m;                   /* from the way to the nearest cell that is
+                                                   not free, at its tightest                */
+    int          robust_cases, robust_kept;     /* disturbed starts tried, and those that
+                                                   keep every turn (data.md 5.9, step 7)    */
+} st_route;
+
 typedef struct st_scene {
     const char     *dataset;        /* "scannet", "arkitscenes", "scannetpp", "synth" */
     const char     *scene_id;
@@ -101,6 +135,9 @@ typedef struct st_scene {
     size_t          warning_count, warning_capacity;
     st_input       *inputs;
     size_t          input_count;
+    bool            has_routes;     /* they were looked for: a scan with a floor           */
+    st_route       *routes;         /* at most ST_ROUTES_MAX                              */
+    size_t          route_count;
 } st_scene;
 
 typedef struct st_scene_list {

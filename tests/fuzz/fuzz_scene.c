@@ -27,6 +27,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         s = st_scene_parse(&again, &none, &arena, st_text_view(&text), "again_meta.json");
         ST_ASSERT(s.code == ST_OK && again.count == 1);
         st_text_clear(&text);
+        if (!list.scenes[i].has_routes)
+            continue;
+        again = (st_scene_list){0};         /* in the form that keeps routes */
+        s = st_scene_write(&text, &list.scenes[i]);
+        ST_ASSERT(s.code == ST_OK);
+        s = st_scene_parse(&again, &none, &arena, st_text_view(&text), "again.json");
+        ST_ASSERT(s.code == ST_OK && again.count == 1 &&
+                  again.scenes[0].route_count == list.scenes[i].route_count);
+        st_text_clear(&text);
     }
     st_text_free(&text);
     st_arena_free(&arena);

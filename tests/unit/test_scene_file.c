@@ -32,6 +32,12 @@ static void fill(st_scene *s, st_object objects[4], st_label_count counts[3])
         {.rule = "E-13", .code = "overlap", .message = "12 vertices", .count = 12}};
     static st_point2  points[] = {{0, 0}, {4, 0}, {4, 3}, {0, 3}};
     static st_outline outlines[] = {{points, 4}};
+    static st_route   routes[] = {{
+        .start = 3, .facing = 0, .from_m = {0.5, 0.725}, .leg_count = 2, .blank_count = 1,
+        .legs = {{.object = 0, .aim_m = {1, 1}, .reach_m = 0.9, .stop_m = {0.9, 0.8}},
+                 {.object = 2, .turn = ST_TURN_LEFT, .turn_deg = 72.5, .aim_m = {3, 1},
+                  .reach_m = 1.25, .stop_m = {1.825, 0.925}}},
+        .clearance_m = 0.05, .robust_cases = 9, .robust_kept = 8}};
 
     objects[0] = object(0, "chair", box_at(1, 1, 0.5, 0.5, 1));
     objects[1] = object(1, "chair", box_at(2, 1, 0.5, 0.6, 1));
@@ -45,7 +51,8 @@ static void fill(st_scene *s, st_object objects[4], st_label_count counts[3])
                     .split = "train", .vertex_count = 1000, .face_count = 1900,
                     .dropped_vertex_count = 3, .objects = objects, .object_count = 4,
                     .counts = counts, .count_count = 3, .dropped = dropped, .dropped_count = 1,
-                    .warnings = warnings, .warning_count = 1, .inputs = inputs, .input_count = 1};
+                    .warnings = warnings, .warning_count = 1, .inputs = inputs, .input_count = 1,
+                    .has_routes = true, .routes = routes, .route_count = 1};
     for (int k = 0; k < 4; k++)
         s->raw_to_scene[5 * k] = 1.0;
     s->room = (st_room){.known = true, .area_m2 = 12.0, .area_open_m2 = 11.5, .area_hull_m2 = 12.25,
@@ -111,6 +118,9 @@ static void what_is_written_reads_back_the_same(void **state)
     st_text_free(&again);
     assert_false(list.scenes[0].from_metadata);
     assert_int_equal(list.scenes[0].room.outlines[0].count, 4);
+    assert_int_equal(list.scenes[0].route_count, 1);
+    assert_int_equal(list.scenes[0].routes[0].blank_count, 1);
+    assert_int_equal(list.scenes[0].routes[0].legs[1].object, 2);
 }
 
 static void keys_stand_in_the_stated_order(void **state)
@@ -121,7 +131,9 @@ static void keys_stand_in_the_stated_order(void **state)
         "floor_area_m2", "area_vsi_m2", "area_vsi_sd_m2", "alpha_radius_m", "center_m",
         "aabb_min_m", "aabb_max_m", "floor_z_m", "flags", "scene_type", "objects", "instance_id",
         "raw_label", "nyu40", "label", "n_points", "obb", "obb_min", "aabb_min_m", "referent",
-        "countable", "flags", "object_counts", "dropped", "warnings", "inputs"};
+        "countable", "flags", "object_counts", "dropped", "warnings", "inputs",
+        "routes", "start", "facing", "from_m", "legs", "turn", "turn_deg", "to", "aim_m", "reach_m",
+        "stop_m", "clearance_m", "robust_cases", "robust_kept"};
     fixture    *f = *state;
     const char *at = f->text.data;
     for (size_t i = 0; i < COUNT(keys); i++) {
@@ -197,6 +209,31 @@ static void changed_files_are_refused(void **state)
                "room.area_m2: expected a number of at least 0, found -12");
     fails_with(f, "[0, 0, 4, 0, 4, 3, 0, 3]", "[0, 0, 4]",
                "room.outlines_m[0]: expected pairs of numbers, found 3 numbers");
+    fails_with(f, "\"start\": 5", "\"start\": 6", "routes[0].start: no object has the instance_id 6");
+    fails_with(f, "\"Turn Left\"", "\"Turn Right\"",
+               "routes[0].legs[1].turn: \"Turn Right\" is no name for a turn of 72.5 degrees");
+    fails_with(f, "\"facing\": 0", "\"facing\": 1", "routes[0].legs[0]: expected a turn before every "
+                                                     "leg but one towards what is faced");
+    fails_with(f, "\"robust_kept\": 8", "\"robust_kept\": 10",
+               "routes[0].robust_kept: expected at most 9 cases, found 10 of 9");
+    fails_with(f, "\"reach_m\": 1.25", "\"reach_m\": -1",
+               "routes[0].legs[1].reach_m: expected a length, found -1");
+}
+
+/* Files from before there were routes, and scans without a floor: nobody looked. */
+static void a_file_without_routes_is_read(void **state)
+{
+    fixture        *f = *state;
+    st_scene_list   list;
+    st_failure_list failures;
+    f->scene.has_routes = false;
+    st_text_clear(&f->text);
+    must(st_scene_write(&f->text, &f->scene));
+    assert_null(strstr(f->text.data, "routes"));
+    read_back(f, &list, &failures);
+    assert_int_equal(list.count, 1);
+    assert_false(list.scenes[0].has_routes);
+    assert_int_equal(list.scenes[0].route_count, 0);
 }
 
 static void printing_shows_what_is_there(void **state)
@@ -223,6 +260,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keys_stand_in_the_stated_order, make, unmake),
         cmocka_unit_test_setup_teardown(referents_follow_groups_and_losses, make, unmake),
         cmocka_unit_test_setup_teardown(changed_files_are_refused, make, unmake),
+        cmocka_unit_test_setup_teardown(a_file_without_routes_is_read, make, unmake),
         cmocka_unit_test_setup_teardown(printing_shows_what_is_there, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,17 +1,12 @@
 /* route_walk.c - where one can stand beside an object, and straight walks from there. */
-#include "datagen/questions/route_internal.h"
+#include "datagen/scene/route_internal.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-static const double INFLATE_M = 0.10;           /* around every footprint                       */
-static const double LEG_M_MIN = 0.8, LEG_M_MAX = 8.0;
-static const double STOP_SHORT_M = 0.30;        /* from the inflated footprint                  */
-static const double SNAP_M = 0.15;              /* to a free cell                               */
-static const double CONE_RAD = 10.0 * 0.017453292519943295;
-static const double STAND_M_MIN = 0.25, STAND_M_MAX = 0.75, STAND_BOTTOM_M_MAX = 1.2;
-static const double SOLID_LOW_M = 0.15, SOLID_HIGH_M = 1.6;
+static const double CONE_RAD = ST_ROUTE_CONE_DEG * 0.017453292519943295;
+static const double EYE_M = 1.2;                /* lower things hide nothing */
 
 bool sti_is_free(const st_floor_grid *grid, double x_m, double y_m)
 {
@@ -50,7 +45,7 @@ static bool find_stand(sti_landmark *mark, const st_floor_grid *grid)
         st_floor_grid_center(grid, c, xy);
         const double dx = xy[0] - mark->center_m[0], dy = xy[1] - mark->center_m[1];
         const double apart = st_footprint_point_distance(&mark->feet, xy[0], xy[1]);
-        if (!(apart >= STAND_M_MIN && apart <= STAND_M_MAX))
+        if (!(apart >= ST_ROUTE_STAND_M_MIN && apart <= ST_ROUTE_STAND_M_MAX))
             continue;
         const double cost = apart + 0.1 * fabs(dx * dir[0] + dy * dir[1]);
         if (cost < best) {
@@ -93,11 +88,41 @@ st_status sti_floorplan_make(sti_floorplan *plan, st_arena *arena, const st_scen
         *mark = (sti_landmark){.object = (int)i,
                                .feet = st_obb_footprint(&object->box),
                                .center_m = {object->box.center_m[0], object->box.center_m[1]},
-                               .solid = top > SOLID_LOW_M && bottom < SOLID_HIGH_M};
-        mark->usable = object->referent && mark->solid && bottom < STAND_BOTTOM_M_MAX &&
+                               .solid = top > ST_ROUTE_SOLID_M_MIN && bottom < ST_ROUTE_SOLID_M_MAX,
+                               .low = top <= EYE_M};
+        mark->usable = object->referent && mark->solid && bottom < ST_ROUTE_BOTTOM_M_MAX &&
                        find_stand(mark, grid);
     }
     return st_ok();
+}
+
+/* --- looking --- */
+
+static bool low_thing_at(const sti_floorplan *plan, const double p[2])
+{
+    for (int i = 0; i < plan->mark_count; i++)
+        if (plan->marks[i].low &&
+            st_footprint_point_distance(&plan->marks[i].feet, p[0], p[1]) <= ST_ROUTE_INFLATE_M)
+            return true;
+    return false;
+}
+
+bool sti_can_see(const sti_floorplan *plan, const double from_m[2], int to)
+{
+    const sti_landmark *mark = &plan->marks[to];
+    const double dx = mark->center_m[0] - from_m[0], dy = mark->center_m[1] - from_m[1];
+    const int steps = (int)(hypot(dx, dy) / (0.5 * ST_FLOOR_CELL_M));
+    for (int i = 0; i <= steps; i++) {
+        const double p[2] = {from_m[0] + dx * i / (steps + 1), from_m[1] + dy * i / (steps + 1)};
+        if (st_footprint_point_distance(&mark->feet, p[0], p[1]) <= ST_ROUTE_INFLATE_M)
+            return true;
+        const int64_t cell = st_floor_grid_at(plan->grid, p[0], p[1]);
+        const bool open = cell >= 0 && plan->grid->cells[cell] & ST_CELL_FLOOR &&
+                          !(plan->grid->cells[cell] & ST_CELL_OBSTACLE);
+        if (!open && !low_thing_at(plan, p))
+            return false;
+    }
+    return true;
 }
 
 /* --- walking --- */
@@ -109,10 +134,10 @@ static double ray_hit(const st_footprint *feet, const double from_m[2], const do
     static const double NEAR_M = 1e-6;
     enum { STEPS_MAX = 1000 };
     double along = 0.0;
-    for (int step = 0; step < STEPS_MAX && along <= LEG_M_MAX; step++) {
+    for (int step = 0; step < STEPS_MAX && along <= ST_ROUTE_LEG_M_MAX; step++) {
         const double gap = st_footprint_point_distance(feet, from_m[0] + along * dir[0],
                                                        from_m[1] + along * dir[1]) -
-                           INFLATE_M;
+                           ST_ROUTE_INFLATE_M;
         if (gap <= NEAR_M)
             return along;
         along += gap;
@@ -142,7 +167,7 @@ static bool is_hidden(const sti_floorplan *plan, const double from_m[2], double 
         if (i == to || i == from || !mark->solid || share_a_place(mark, &plan->marks[to]) ||
             (from >= 0 && share_a_place(mark, &plan->marks[from])))
             continue;
-        if (st_footprint_distance(&cone, &mark->feet) < INFLATE_M)
+        if (st_footprint_distance(&cone, &mark->feet) < ST_ROUTE_INFLATE_M)
             return true;
     }
     return false;
@@ -151,8 +176,8 @@ static bool is_hidden(const sti_floorplan *plan, const double from_m[2], double 
 /* The free cell nearest to a point, within 15 cm. */
 static bool snap(double xy_m[2], const st_floor_grid *grid)
 {
-    const int reach = (int)ceil(SNAP_M / ST_FLOOR_CELL_M);
-    double best = SNAP_M, found[2] = {0.0, 0.0};
+    const int reach = (int)ceil(ST_ROUTE_SNAP_M / ST_FLOOR_CELL_M);
+    double best = ST_ROUTE_SNAP_M, found[2] = {0.0, 0.0};
     bool any = false;
     for (int dr = -reach; dr <= reach; dr++)
         for (int dc = -reach; dc <= reach; dc++) {
@@ -199,17 +224,19 @@ static bool try_heading(sti_leg *leg, const sti_floorplan *plan, const double fr
     const double heading = atan2(aim_m[1] - from_m[1], aim_m[0] - from_m[0]);
     const double dir[2] = {cos(heading), sin(heading)};
     const double hit_m = ray_hit(&plan->marks[to].feet, from_m, dir);
-    if (!(hit_m >= LEG_M_MIN && hit_m <= LEG_M_MAX))
+    if (!(hit_m >= ST_ROUTE_LEG_M_MIN && hit_m <= ST_ROUTE_LEG_M_MAX))
         return false;
     if (is_hidden(plan, from_m, heading, hit_m, from, to))
         return false;
 
-    const double length_m = hit_m - STOP_SHORT_M;
+    const double length_m = hit_m - ST_ROUTE_STOP_M;
     sti_leg made = {.heading_rad = heading,
+                    .reach_m = hit_m,
+                    .aim_m = {aim_m[0], aim_m[1]},
                     .stop_m = {from_m[0] + length_m * dir[0], from_m[1] + length_m * dir[1]}};
     /* The last 15 cm may lie in a cell that is not free: the stop moves to one that is. */
     if (!snap(made.stop_m, plan->grid) ||
-        !way_is_free(&made.clearance_m, plan, from_m, dir, length_m - SNAP_M))
+        !way_is_free(&made.clearance_m, plan, from_m, dir, length_m - ST_ROUTE_SNAP_M))
         return false;
     *leg = made;
     return true;
@@ -219,7 +246,7 @@ bool sti_leg_walk(sti_leg *leg, const sti_floorplan *plan, const double from_m[2
                   int to)
 {
     const sti_landmark *mark = &plan->marks[to];
-    if (hypot(mark->center_m[0] - from_m[0], mark->center_m[1] - from_m[1]) < LEG_M_MIN)
+    if (hypot(mark->center_m[0] - from_m[0], mark->center_m[1] - from_m[1]) < ST_ROUTE_LEG_M_MIN)
         return false;
     if (try_heading(leg, plan, from_m, from, to, mark->center_m))
         return true;

@@ -1,7 +1,7 @@
 /* route.c - all short routes of a room, and the few worth asking for. */
-#include "datagen/questions/route.h"
+#include "datagen/scene/route.h"
 
-#include "datagen/questions/route_internal.h"
+#include "datagen/scene/route_internal.h"
 
 #include <float.h>
 #include <math.h>
@@ -13,9 +13,6 @@
 /* Legs that the search may try from one start. Rooms of thirty objects stay far below it; halls
  * with hundreds give up the deepest routes, which nobody would want to read. */
 enum { TRIES_PER_START = 4000 };
-
-static const double LOOP_M = 0.5;               /* a leg keeps away from earlier stops */
-static const double FACING_M_MIN = 0.8;
 
 /* Routes kept by number of blanks, of 20: the shares of data.md 5.9, step 8. */
 static const int QUOTA[ST_ROUTE_LEGS_MAX + 1] = {0, 7, 9, 3, 1};
@@ -30,6 +27,16 @@ st_turn st_turn_of(double turn_deg)
     if (size >= 50.0 && size <= 130.0)
         return turn_deg > 0.0 ? ST_TURN_LEFT : ST_TURN_RIGHT;
     return ST_TURN_UNCLEAR;
+}
+
+double st_turn_margin_deg(double turn_deg)
+{
+    const double size = fabs(turn_deg);
+    if (size <= 35.0)
+        return 20.0 - size;
+    if (size >= 145.0)
+        return size - 160.0;
+    return fmin(size - 50.0, 130.0 - size);
 }
 
 const char *st_turn_name(st_turn turn)
@@ -60,9 +67,9 @@ typedef struct searcher {
     int       tries;            /* left for this start */
     int       start;            /* landmark            */
     int       depth;
+    bool     *sees;             /* (landmarks) from this start */
     int       mark[ST_ROUTE_LEGS_MAX];
     sti_leg   leg[ST_ROUTE_LEGS_MAX];
-    double    turn_deg[ST_ROUTE_LEGS_MAX];      /* from the second leg on */
 } searcher;
 
 static const double *place(const searcher *s, int step)
@@ -78,10 +85,50 @@ static bool comes_back(const searcher *s, const sti_leg *leg)
     memcpy(way.xy_m[1], leg->stop_m, sizeof way.xy_m[1]);
     for (int step = 0; step < s->depth; step++) {
         const double *stop = place(s, step);
-        if (st_footprint_point_distance(&way, stop[0], stop[1]) < LOOP_M)
+        if (st_footprint_point_distance(&way, stop[0], stop[1]) < ST_ROUTE_LOOP_M)
             return true;
     }
     return false;
+}
+
+static double micro(double x)
+{
+    return st_round_decimals(x, 6);
+}
+
+/* Points as a file will hold them, and the turns that they then make. */
+static void settle(st_route *route, const double facing_m[2])
+{
+    double at[2] = {micro(route->from_m[0]), micro(route->from_m[1])};
+    double heading = atan2(facing_m[1] - at[1], facing_m[0] - at[0]);
+    memcpy(route->from_m, at, sizeof at);
+    route->clearance_m = micro(fmin(route->clearance_m, ST_ROUTE_LEG_M_MAX));  /* no wall at all */
+    route->blank_count = 0;
+    for (int i = 0; i < route->leg_count; i++) {
+        st_route_leg *leg = &route->legs[i];
+        for (int k = 0; k < 2; k++) {
+            leg->aim_m[k] = micro(leg->aim_m[k]);
+            leg->stop_m[k] = micro(leg->stop_m[k]);
+        }
+        leg->reach_m = micro(leg->reach_m);
+        const double next = atan2(leg->aim_m[1] - at[1], leg->aim_m[0] - at[0]);
+        leg->turn_deg = micro(turn_between(heading, next));
+        leg->turn = st_turn_of(leg->turn_deg);
+        route->blank_count += leg->turn != ST_TURN_NONE;
+        heading = next;
+        memcpy(at, leg->stop_m, sizeof at);
+    }
+}
+
+static bool is_clear(const st_route *route)
+{
+    for (int i = 0; i < route->leg_count; i++) {
+        const st_turn turn = route->legs[i].turn;
+        const bool to_what_is_faced = i == 0 && route->legs[0].object == route->facing;
+        if (turn == ST_TURN_UNCLEAR || (turn == ST_TURN_NONE) != to_what_is_faced)
+            return false;
+    }
+    return route->blank_count > 0;
 }
 
 /* The legs so far are a route for everything that one can face at the start: what the first leg
@@ -91,12 +138,7 @@ static st_status add_routes(searcher *s)
     const double *from = place(s, 0);
     for (int b = 0; b < s->plan->mark_count; b++) {
         const sti_landmark *facing = &s->plan->marks[b];
-        const double dx = facing->center_m[0] - from[0], dy = facing->center_m[1] - from[1];
-        if (!facing->usable || b == s->start || hypot(dx, dy) < FACING_M_MIN)
-            continue;
-        const double first_deg = turn_between(atan2(dy, dx), s->leg[0].heading_rad);
-        const st_turn first = st_turn_of(first_deg);
-        if (first == ST_TURN_UNCLEAR || (first == ST_TURN_NONE) != (b == s->mark[0]))
+        if (!s->sees[b])
             continue;
         st_route route = {.start = s->plan->marks[s->start].object,
                           .facing = facing->object,
@@ -104,19 +146,34 @@ static st_status add_routes(searcher *s)
                           .from_m = {from[0], from[1]},
                           .clearance_m = DBL_MAX};
         for (int i = 0; i < s->depth; i++) {
-            route.waypoint[i] = s->plan->marks[s->mark[i]].object;
-            route.turn_deg[i] = i == 0 ? first_deg : s->turn_deg[i];
-            route.turn[i] = st_turn_of(route.turn_deg[i]);
-            route.blank_count += route.turn[i] != ST_TURN_NONE;
-            route.clearance_m = fmin(route.clearance_m, s->leg[i].clearance_m);
-            memcpy(route.stop_m[i], s->leg[i].stop_m, sizeof route.stop_m[i]);
+            const sti_leg *walked = &s->leg[i];
+            st_route_leg *leg = &route.legs[i];
+            leg->object = s->plan->marks[s->mark[i]].object;
+            leg->reach_m = walked->reach_m;
+            memcpy(leg->aim_m, walked->aim_m, sizeof leg->aim_m);
+            memcpy(leg->stop_m, walked->stop_m, sizeof leg->stop_m);
+            route.clearance_m = fmin(route.clearance_m, walked->clearance_m);
         }
-        if (route.blank_count == 0)
+        settle(&route, facing->center_m);
+        if (!is_clear(&route))
             continue;
         ST_TRY(ST_GROW(s->arena, &s->found, &s->capacity, s->count + 1));
         s->found[s->count++] = route;
     }
     return st_ok();
+}
+
+/* What can be looked at from the start of this search. */
+static void look_around(searcher *s)
+{
+    const double *from = s->plan->marks[s->start].stand_m;
+    for (int b = 0; b < s->plan->mark_count; b++) {
+        const sti_landmark *mark = &s->plan->marks[b];
+        s->sees[b] = mark->usable && b != s->start &&
+                     hypot(mark->center_m[0] - from[0], mark->center_m[1] - from[1]) >=
+                         ST_ROUTE_FACING_M_MIN &&
+                     sti_can_see(s->plan, from, b);
+    }
 }
 
 static st_status extend(searcher *s)
@@ -137,8 +194,8 @@ static st_status extend(searcher *s)
         if (!sti_leg_walk(&leg, s->plan, place(s, s->depth), here, next) || comes_back(s, &leg))
             continue;
         if (s->depth > 0) {
-            s->turn_deg[s->depth] = turn_between(s->leg[s->depth - 1].heading_rad, leg.heading_rad);
-            const st_turn turn = st_turn_of(s->turn_deg[s->depth]);
+            const st_turn turn =
+                st_turn_of(turn_between(s->leg[s->depth - 1].heading_rad, leg.heading_rad));
             if (turn == ST_TURN_UNCLEAR || turn == ST_TURN_NONE)
                 continue;
         }
@@ -169,10 +226,10 @@ static bool keeps_turns(const sti_floorplan *plan, const st_route *route, const 
     double at[2] = {from_m[0], from_m[1]};
     int here = mark_of(plan, route->start);
     for (int i = 0; i < route->leg_count; i++) {
-        const int to = mark_of(plan, route->waypoint[i]);
+        const int to = mark_of(plan, route->legs[i].object);
         sti_leg leg;
         if (!sti_leg_walk(&leg, plan, at, here, to) ||
-            st_turn_of(turn_between(heading, leg.heading_rad)) != route->turn[i])
+            st_turn_of(turn_between(heading, leg.heading_rad)) != route->legs[i].turn)
             return false;
         heading = leg.heading_rad;
         memcpy(at, leg.stop_m, sizeof at);
@@ -216,17 +273,17 @@ static int by_preference(const void *pa, const void *pb)
     if (a->start != b->start)
         return a->start < b->start ? -1 : 1;
     for (int i = 0; i < a->leg_count; i++)
-        if (a->waypoint[i] != b->waypoint[i])
-            return a->waypoint[i] < b->waypoint[i] ? -1 : 1;
+        if (a->legs[i].object != b->legs[i].object)
+            return a->legs[i].object < b->legs[i].object ? -1 : 1;
     return (a->facing > b->facing) - (a->facing < b->facing);
 }
 
 static bool is_new(const st_route *kept, size_t count, const st_route *route)
 {
-    const int destination = route->waypoint[route->leg_count - 1];
+    const int destination = route->legs[route->leg_count - 1].object;
     for (size_t i = 0; i < count; i++)
         if (kept[i].start == route->start &&
-            kept[i].waypoint[kept[i].leg_count - 1] == destination)
+            kept[i].legs[kept[i].leg_count - 1].object == destination)
             return false;
     return true;
 }
@@ -259,11 +316,15 @@ st_status st_routes_find(st_route **routes, size_t *count, st_arena *arena, cons
     const st_arena_mark mark = st_arena_mark_get(arena);
     searcher s = {.plan = &plan, .arena = arena};
     st_status status = sti_floorplan_make(&plan, arena, scene, grid);
+    if (status.code == ST_OK)
+        status = ST_ALLOC(arena, &s.sees, (size_t)plan.mark_count);
     for (int start = 0; status.code == ST_OK && start < plan.mark_count; start++) {
         s.start = start;
         s.tries = TRIES_PER_START;
-        if (plan.marks[start].usable)
-            status = extend(&s);
+        if (!plan.marks[start].usable)
+            continue;
+        look_around(&s);
+        status = extend(&s);
     }
     if (status.code == ST_OK) {
         if (s.count > 0)

@@ -2,10 +2,10 @@
  *
  * May include: as route.h.
  */
-#ifndef STI_QUESTIONS_ROUTE_INTERNAL_H
-#define STI_QUESTIONS_ROUTE_INTERNAL_H
+#ifndef STI_SCENE_ROUTE_INTERNAL_H
+#define STI_SCENE_ROUTE_INTERNAL_H
 
-#include "datagen/questions/route.h"
+#include "datagen/scene/route.h"
 #include "geometry/kdtree.h"
 
 /* An object as seen from above by someone who walks. */
@@ -14,6 +14,7 @@ typedef struct sti_landmark {
     st_footprint feet;
     double       center_m[2];
     bool         solid;         /* stands where a walker meets it: between 0.15 and 1.6 m    */
+    bool         low;           /* one looks over it                                         */
     bool         usable;        /* a referent with a place to stand beside it                */
     double       stand_m[2];
 } sti_landmark;
@@ -27,8 +28,9 @@ typedef struct sti_floorplan {
 } sti_floorplan;
 
 typedef struct sti_leg {
-    double stop_m[2];
+    double aim_m[2], stop_m[2];
     double heading_rad;
+    double reach_m;
     double clearance_m;
 } sti_leg;
 
@@ -39,6 +41,10 @@ ST_CHECKED st_status sti_floorplan_make(sti_floorplan *plan, st_arena *arena,
  * when no heading leads there (data.md 5.9, steps 3 and 4). */
 bool sti_leg_walk(sti_leg *leg, const sti_floorplan *plan, const double from_m[2], int from,
                   int to);
+
+/* Does the floor, or what is low enough to look over, lie between a point and a landmark? Walls and
+ * cupboards block. */
+bool sti_can_see(const sti_floorplan *plan, const double from_m[2], int to);
 
 bool sti_is_free(const st_floor_grid *grid, double x_m, double y_m);
 
