@@ -18,7 +18,9 @@ static double micro(double x)
 
 static void print_box(st_json_writer *w, const char *key, const st_obb *box)
 {
-    double center[3], size[3];
+    double center[3], size[3], axes[9];
+    for (int k = 0; k < 9; k++)         /* the last bits of a cosine are the C library's */
+        axes[k] = st_round_decimals(box->axis[k / 3][k % 3], 12);
     for (int k = 0; k < 3; k++) {
         center[k] = micro(box->center_m[k]);
         size[k] = micro(2.0 * box->half_m[k]);
@@ -27,7 +29,7 @@ static void print_box(st_json_writer *w, const char *key, const st_obb *box)
     st_json_write_object(w);
     st_json_put_doubles(w, "centroid", center, 3);
     st_json_put_doubles(w, "axesLengths", size, 3);
-    st_json_put_doubles(w, "normalizedAxes", &box->axis[0][0], 9);
+    st_json_put_doubles(w, "normalizedAxes", axes, 9);
     st_json_write_end(w);
 }
 

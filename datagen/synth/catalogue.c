@@ -62,7 +62,8 @@ const sti_class *sti_model_class(st_str stem)
     return NULL;
 }
 
-static st_status entry_of(sti_catalogue_entry **entry, sti_catalogue *c, st_arena *arena, int number)
+static st_status entry_of(sti_catalogue_entry **entry, sti_catalogue *c, st_arena *arena,
+                          int number)
 {
     if (c->count == 0 || c->entries[c->count - 1].number != number) {
         ST_TRY(ST_GROW(arena, &c->entries, &c->capacity, c->count + 1));

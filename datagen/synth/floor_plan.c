@@ -320,7 +320,8 @@ static bool draw_doors(sti_plan *plan, st_rng *rng)
         const int k = (int)st_rng_below(rng, (uint64_t)room->wall_count);
         sti_wall *w = &room->wall[k];
         const double width = st_rng_between(rng, 0.86, 0.94);
-        const double at = st_rng_between(rng, width / 2 + 0.15, fmax(w->length_m - width / 2 - 0.15, 1.0));
+        const double at =
+            st_rng_between(rng, width / 2 + 0.15, fmax(w->length_m - width / 2 - 0.15, 1.0));
         if (!w->outer || !stretch_free(w, at - width / 2, at + width / 2))
             continue;
         open_wall(w, at - width / 2, at + width / 2, 0.0, DOOR_TOP_M, false, false);

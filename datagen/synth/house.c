@@ -406,8 +406,9 @@ st_status st_synth_house_make(const st_synth_house **house, st_arena *arena,
     const uint64_t key =
         st_hash_int(st_hash_text(st_hash_int(0, (int64_t)settings->seed), "house"), number);
     st_rng rng = st_rng_from(st_hash_text(key, "rooms"));
-    const int rooms = settings->room_min +
-                      (int)st_rng_below(&rng, (uint64_t)(settings->room_max - settings->room_min + 1));
+    const int rooms =
+        settings->room_min +
+        (int)st_rng_below(&rng, (uint64_t)(settings->room_max - settings->room_min + 1));
     sti_plan *plan;
     st_synth_house *made;
     ST_TRY(ST_ALLOC(arena, &plan, 1));

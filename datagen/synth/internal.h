@@ -252,8 +252,9 @@ void sti_box_sweep(st_obb *box, const double (*points_m)[3], size_t count, doubl
  * belongs to the validation split, as every tenth does. */
 bool sti_house_name(char scan_id[24], char space_id[24], st_synth_layout layout, int number);
 
-/* recipes.c: furnish room l->room; doors, windows and what belongs to them come first. */
+/* openings.c: doors, windows, curtains and radiators of the whole house; the first of all. */
 void sti_furnish_openings(sti_layout *l);
+/* recipes.c: furnish room l->room; then strew it with things that nobody labels. */
 void sti_furnish_room(sti_layout *l);
 void sti_furnish_clutter(sti_layout *l, int per_room);
 

@@ -305,8 +305,10 @@ int sti_place_free(sti_layout *l, sti_piece *piece, double margin_m)
         return -1;
     const sti_room *room = &l->plan->room[l->room];
     for (int attempt = 0; attempt < 30; attempt++) {
-        const double x = st_rng_between(&l->rng, room->lo_m[0] + margin_m, room->hi_m[0] - margin_m);
-        const double y = st_rng_between(&l->rng, room->lo_m[1] + margin_m, room->hi_m[1] - margin_m);
+        const double x =
+            st_rng_between(&l->rng, room->lo_m[0] + margin_m, room->hi_m[0] - margin_m);
+        const double y =
+            st_rng_between(&l->rng, room->lo_m[1] + margin_m, room->hi_m[1] - margin_m);
         const double yaw = st_rng_between(&l->rng, -3.14159265358979, 3.14159265358979);
         const int item = sti_place_at(l, piece, x, y, yaw);
         if (item >= 0)

@@ -12,8 +12,8 @@ st_status st_synth_label_table(st_text *out)
     const sti_class *c;
     for (size_t i = 0; (c = sti_class_at(i)) != NULL; i++) {
         const char *name = st_nyu40_name(c->nyu40);
-        st_text_addf(out, "%zu\t%s\t%s\t1\t%d\t\t%s\t%s\t\t\t\t\t\t\t\t\t\n", i + 1, c->name, c->name,
-                     c->nyu40, c->name, name ? name : "");
+        st_text_addf(out, "%zu\t%s\t%s\t1\t%d\t\t%s\t%s\t\t\t\t\t\t\t\t\t\n", i + 1, c->name,
+                     c->name, c->nyu40, c->name, name ? name : "");
     }
     return st_text_check(out);
 }
@@ -65,10 +65,16 @@ st_status st_synth_scene(st_scene *scene, st_arena *arena, const st_synth_house 
     ST_TRY(st_arena_copy_text(arena, &scene->scene_id, house->scan_id, strlen(house->scan_id)));
     ST_TRY(st_arena_copy_text(arena, &scene->space_id, house->space_id, strlen(house->space_id)));
     memcpy(scene->raw_to_scene, house->raw_to_scene, sizeof scene->raw_to_scene);
-    scene->room = (st_room){.known = true, .area_m2 = st_round_decimals(house->area_m2, 6), .area_open_m2 = -1.0,
-                            .area_hull_m2 = -1.0, .floor_area_m2 = house->floor_area_m2,
-                            .area_vsi_m2 = -1.0, .area_vsi_sd_m2 = -1.0, .has_extent = true,
-                            .floor_z_m = house->floor_z_m, .scene_type = house->scene_type};
+    scene->room = (st_room){.known = true,
+                            .area_m2 = st_round_decimals(house->area_m2, 6),
+                            .area_open_m2 = -1.0,
+                            .area_hull_m2 = -1.0,
+                            .floor_area_m2 = house->floor_area_m2,
+                            .area_vsi_m2 = -1.0,
+                            .area_vsi_sd_m2 = -1.0,
+                            .has_extent = true,
+                            .floor_z_m = house->floor_z_m,
+                            .scene_type = house->scene_type};
     bound_room(&scene->room, house);
 
     ST_TRY(ST_ALLOC(arena, &scene->objects, house->object_count));

@@ -23,9 +23,10 @@ void sti_build_tv(sti_piece *p, st_rng *rng, const sti_wish *wish)
         return;
     sti_paint(p, STI_BLACK);
     for (int side = -1; side <= 1; side += 2) {
-        sti_add_box(&p->solid, side * 0.33 * w - 0.02, -0.13, 0, side * 0.33 * w + 0.02, 0.13, 0.02);
-        sti_add_box(&p->solid, side * 0.33 * w - 0.015, -0.015, 0.02, side * 0.33 * w + 0.015, 0.015,
-                    0.06);
+        sti_add_box(&p->solid, side * 0.33 * w - 0.02, -0.13, 0, side * 0.33 * w + 0.02, 0.13,
+                    0.02);
+        sti_add_box(&p->solid, side * 0.33 * w - 0.015, -0.015, 0.02, side * 0.33 * w + 0.015,
+                    0.015, 0.06);
     }
 }
 
@@ -100,7 +101,8 @@ void sti_build_computer_tower(sti_piece *p, st_rng *rng, const sti_wish *wish)
 
 void sti_build_printer(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
-    const double w = sti_wished(wish->width_m, rng, 0.42, 0.48), d = st_rng_between(rng, 0.36, 0.42);
+    const double w = sti_wished(wish->width_m, rng, 0.42, 0.48);
+    const double d = st_rng_between(rng, 0.36, 0.42);
     const double h = sti_wished(wish->height_m, rng, 0.22, 0.30), y = -d / 2;
     sti_solid *s = &p->solid;
     sti_paint(p, sti_shade(STI_WHITE, 0.9));
@@ -133,7 +135,8 @@ void sti_build_telephone(sti_piece *p, st_rng *rng, const sti_wish *wish)
     s->pose = upright;
     sti_paint(p, sti_shade(STI_BLACK, 1.5));    /* the handset lies on the left */
     sti_add_box(s, -w / 2 + 0.015, -d / 2 + 0.02, 0.052, -w / 2 + 0.06, d / 2 - 0.02, 0.075);
-    sti_add_cushion(s, -w / 2 + 0.01, -d / 2 + 0.01, 0.026, -w / 2 + 0.065, -d / 2 + 0.07, 0.075, 5);
+    sti_add_cushion(s, -w / 2 + 0.01, -d / 2 + 0.01, 0.026, -w / 2 + 0.065, -d / 2 + 0.07, 0.075,
+                    5);
     sti_add_cushion(s, -w / 2 + 0.01, d / 2 - 0.07, 0.04, -w / 2 + 0.065, d / 2 - 0.01, 0.078, 5);
 }
 

@@ -120,7 +120,8 @@ void sti_build_plant(sti_piece *p, st_rng *rng, const sti_wish *wish)
     sti_add_turned(s, 0, 0, (const double[]){0.7 * pot_r, pot_r, pot_r, 0.9 * pot_r, 0.0},
                    (const double[]){0, pot_h - 0.03, pot_h, pot_h - 0.02, pot_h - 0.02}, 5, 24);
     sti_paint(p, (sti_rgb){96, 76, 52});
-    sti_add_rod(s, (const double[3]){0, 0, pot_h - 0.02}, (const double[3]){0, 0, 0.7 * h}, 0.014, 8);
+    sti_add_rod(s, (const double[3]){0, 0, pot_h - 0.02}, (const double[3]){0, 0, 0.7 * h}, 0.014,
+                8);
     for (int tier = 0; tier < 3; tier++) {
         const int count = 7 - tier;
         for (int i = 0; i < count; i++) {

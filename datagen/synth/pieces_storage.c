@@ -29,7 +29,8 @@ static void chest(sti_piece *p, st_rng *rng, double w, double d, double h, int c
 
 void sti_build_nightstand(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
-    const double w = sti_wished(wish->width_m, rng, 0.40, 0.52), d = st_rng_between(rng, 0.36, 0.44);
+    const double w = sti_wished(wish->width_m, rng, 0.40, 0.52);
+    const double d = st_rng_between(rng, 0.36, 0.44);
     chest(p, rng, w, d, st_rng_between(rng, 0.46, 0.60), 1, 2);
 }
 
@@ -130,7 +131,8 @@ static void rack(sti_piece *p, sti_rgb wood, double w, double d, double h, int s
 
 void sti_build_bookshelf(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
-    const double w = sti_wished(wish->width_m, rng, 0.75, 1.15), d = st_rng_between(rng, 0.28, 0.34);
+    const double w = sti_wished(wish->width_m, rng, 0.75, 1.15);
+    const double d = st_rng_between(rng, 0.28, 0.34);
     const double h = sti_wished(wish->height_m, rng, 1.7, 2.05);
     rack(p, sti_wood(rng), w, d, h, 5);
 }
@@ -181,13 +183,15 @@ void sti_build_box(sti_piece *p, st_rng *rng, const sti_wish *wish)
 
 void sti_build_suitcase(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
-    const double w = sti_wished(wish->width_m, rng, 0.40, 0.48), d = st_rng_between(rng, 0.24, 0.28);
+    const double w = sti_wished(wish->width_m, rng, 0.40, 0.48);
+    const double d = st_rng_between(rng, 0.24, 0.28);
     const double h = sti_wished(wish->height_m, rng, 0.58, 0.70);
     const sti_rgb shell = sti_fabric(rng);
     sti_solid *s = &p->solid;
     sti_paint(p, STI_BLACK);
     for (int i = 0; i < 4; i++) {
-        const double x = i & 1 ? w / 2 - 0.06 : -w / 2 + 0.06, y = i & 2 ? d / 2 - 0.05 : -d / 2 + 0.05;
+        const double x = i & 1 ? w / 2 - 0.06 : -w / 2 + 0.06;
+        const double y = i & 2 ? d / 2 - 0.05 : -d / 2 + 0.05;
         sti_add_turned(s, x, y, (const double[]){0.025, 0.025}, (const double[]){0, 0.05}, 2, 10);
     }
     sti_paint(p, shell);
@@ -207,7 +211,8 @@ void sti_build_suitcase(sti_piece *p, st_rng *rng, const sti_wish *wish)
 
 void sti_build_backpack(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
-    const double w = sti_wished(wish->width_m, rng, 0.30, 0.34), d = st_rng_between(rng, 0.20, 0.24);
+    const double w = sti_wished(wish->width_m, rng, 0.30, 0.34);
+    const double d = st_rng_between(rng, 0.20, 0.24);
     const double h = sti_wished(wish->height_m, rng, 0.44, 0.5), hy = d / 2;
     const sti_rgb cloth = sti_fabric(rng);
     sti_solid *s = &p->solid;
@@ -223,8 +228,8 @@ void sti_build_backpack(sti_piece *p, st_rng *rng, const sti_wish *wish)
         sti_add_rod(s, (const double[3]){x, hy + 0.03, h * 0.55},
                     (const double[3]){x * 1.4, hy - 0.01, 0.08}, 0.012, 6);
     }
-    sti_add_rod(s, (const double[3]){-0.04, 0.03, h - 0.01}, (const double[3]){0.04, 0.03, h - 0.01},
-                0.012, 6);
+    sti_add_rod(s, (const double[3]){-0.04, 0.03, h - 0.01},
+                (const double[3]){0.04, 0.03, h - 0.01}, 0.012, 6);
 }
 
 void sti_build_hamper(sti_piece *p, st_rng *rng, const sti_wish *wish)

@@ -28,7 +28,8 @@ static void round_top(sti_piece *p, double r, double h)
 {
     sti_add_turned(&p->solid, 0, 0, (const double[]){r - 0.01, r, r, r - 0.01},
                    (const double[]){h - 0.035, h - 0.03, h - 0.005, h}, 4, 40);
-    sti_add_turned(&p->solid, 0, 0, (const double[]){0.30 * r + 0.1, 0.30 * r + 0.1, 0.045, 0.045, 0.09},
+    sti_add_turned(&p->solid, 0, 0,
+                   (const double[]){0.30 * r + 0.1, 0.30 * r + 0.1, 0.045, 0.045, 0.09},
                    (const double[]){0, 0.02, 0.06, h - 0.08, h - 0.035}, 5, 24);
     const double in = r * 0.70710678 - 0.02;
     sti_surface_add(p, -in, -in, in, in, h, 1.2);
@@ -122,7 +123,8 @@ void sti_build_counter(sti_piece *p, st_rng *rng, const sti_wish *wish)
 
 void sti_build_piano(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
-    const double w = sti_wished(wish->width_m, rng, 1.42, 1.52), h = st_rng_between(rng, 1.08, 1.22);
+    const double w = sti_wished(wish->width_m, rng, 1.42, 1.52);
+    const double h = st_rng_between(rng, 1.08, 1.22);
     const double d = 0.60, hx = w / 2, hy = d / 2, key = 0.72;
     sti_solid *s = &p->solid;
     sti_paint(p, st_rng_unit(rng) < 0.6 ? STI_BLACK : sti_wood(rng));

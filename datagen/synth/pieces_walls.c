@@ -6,7 +6,8 @@
 /* A leaf with two panels and a handle on both sides; hinged at -x. */
 void sti_build_door(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
-    const double w = sti_wished(wish->width_m, rng, 0.78, 0.84), h = sti_wished(wish->height_m, rng, 2.0, 2.02);
+    const double w = sti_wished(wish->width_m, rng, 0.78, 0.84);
+    const double h = sti_wished(wish->height_m, rng, 2.0, 2.02);
     const double thick = 0.04, proud = 0.008, hy = thick / 2;
     const sti_rgb skin = st_rng_unit(rng) < 0.6 ? STI_WHITE : sti_wood(rng);
     sti_solid *s = &p->solid;
@@ -31,7 +32,8 @@ void sti_build_door(sti_piece *p, st_rng *rng, const sti_wish *wish)
 /* A frame with a mullion and two panes. It fills its opening in the wall. */
 void sti_build_window(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
-    const double w = sti_wished(wish->width_m, rng, 0.9, 1.8), h = sti_wished(wish->height_m, rng, 1.1, 1.4);
+    const double w = sti_wished(wish->width_m, rng, 0.9, 1.8);
+    const double h = sti_wished(wish->height_m, rng, 1.1, 1.4);
     const double rim = 0.06, hx = w / 2;
     sti_solid *s = &p->solid;
     (void)rng;
@@ -53,7 +55,8 @@ void sti_build_window(sti_piece *p, st_rng *rng, const sti_wish *wish)
 /* Frame, mount, and a painted sheet of a few bands of colour. */
 void sti_build_picture(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
-    const double w = sti_wished(wish->width_m, rng, 0.4, 0.9), h = sti_wished(wish->height_m, rng, 0.35, 0.7);
+    const double w = sti_wished(wish->width_m, rng, 0.4, 0.9);
+    const double h = sti_wished(wish->height_m, rng, 0.35, 0.7);
     const double rim = 0.03, hx = w / 2;
     sti_solid *s = &p->solid;
     sti_paint(p, st_rng_unit(rng) < 0.5 ? STI_BLACK : sti_wood(rng));
@@ -75,7 +78,8 @@ void sti_build_picture(sti_piece *p, st_rng *rng, const sti_wish *wish)
 
 void sti_build_mirror(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
-    const double w = sti_wished(wish->width_m, rng, 0.5, 0.75), h = sti_wished(wish->height_m, rng, 0.65, 0.9);
+    const double w = sti_wished(wish->width_m, rng, 0.5, 0.75);
+    const double h = sti_wished(wish->height_m, rng, 0.65, 0.9);
     const double rim = 0.025, hx = w / 2;
     sti_solid *s = &p->solid;
     sti_paint(p, st_rng_unit(rng) < 0.5 ? STI_STEEL : sti_wood(rng));
@@ -89,7 +93,8 @@ void sti_build_mirror(sti_piece *p, st_rng *rng, const sti_wish *wish)
 
 void sti_build_whiteboard(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
-    const double w = sti_wished(wish->width_m, rng, 1.2, 2.0), h = sti_wished(wish->height_m, rng, 0.9, 1.15);
+    const double w = sti_wished(wish->width_m, rng, 1.2, 2.0);
+    const double h = sti_wished(wish->height_m, rng, 0.9, 1.15);
     const double rim = 0.02, hx = w / 2;
     sti_solid *s = &p->solid;
     sti_paint(p, STI_STEEL);
@@ -110,7 +115,8 @@ void sti_build_whiteboard(sti_piece *p, st_rng *rng, const sti_wish *wish)
 /* Ribs between two pipes, on brackets. */
 void sti_build_radiator(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
-    const double w = sti_wished(wish->width_m, rng, 0.8, 1.2), h = sti_wished(wish->height_m, rng, 0.5, 0.56);
+    const double w = sti_wished(wish->width_m, rng, 0.8, 1.2);
+    const double h = sti_wished(wish->height_m, rng, 0.5, 0.56);
     const int ribs = (int)(w / 0.06);
     sti_solid *s = &p->solid;
     sti_paint(p, STI_WHITE);

@@ -32,15 +32,16 @@ static void faucet(sti_solid *s, double y, double z)
     sti_add_rod(s, (const double[3]){0, y, z}, (const double[3]){0, y, z + 0.16}, 0.014, 8);
     sti_add_rod(s, (const double[3]){0, y, z + 0.155}, (const double[3]){0, y - 0.13, z + 0.14},
                 0.011, 8);
-    sti_add_rod(s, (const double[3]){0.02, y, z + 0.10}, (const double[3]){0.07, y, z + 0.12}, 0.008,
-                8);
+    sti_add_rod(s, (const double[3]){0.02, y, z + 0.10}, (const double[3]){0.07, y, z + 0.12},
+                0.008, 8);
 }
 
 /* A bathroom basin on a pedestal. */
 static void washbasin(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
     const double w = sti_wished(wish->width_m, rng, 0.50, 0.62);
-    const double d = sti_wished(wish->depth_m, rng, 0.42, 0.48), h = st_rng_between(rng, 0.82, 0.86);
+    const double d = sti_wished(wish->depth_m, rng, 0.42, 0.48);
+    const double h = st_rng_between(rng, 0.82, 0.86);
     const double r = d / 2 - 0.02, wide = (w / 2) / (d / 2);
     sti_solid *s = &p->solid;
     sti_paint(p, STI_WHITE);
@@ -80,7 +81,8 @@ void sti_build_sink(sti_piece *p, st_rng *rng, const sti_wish *wish)
 void sti_build_bathtub(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
     const double w = sti_wished(wish->width_m, rng, 1.55, 1.72);
-    const double d = sti_wished(wish->depth_m, rng, 0.72, 0.78), h = st_rng_between(rng, 0.52, 0.58);
+    const double d = sti_wished(wish->depth_m, rng, 0.72, 0.78);
+    const double h = st_rng_between(rng, 0.52, 0.58);
     const double hx = w / 2, hy = d / 2, rim = 0.07;
     sti_solid *s = &p->solid;
     sti_paint(p, STI_WHITE);
@@ -200,7 +202,9 @@ void sti_build_refrigerator(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
     const double w = sti_wished(wish->width_m, rng, 0.60, 0.75);
     const double d = sti_wished(wish->depth_m, rng, 0.62, 0.70);
-    const double h = sti_wished(wish->height_m, rng, 1.55, 1.85), y = -d / 2 + 0.04, split = 0.66 * h;
+    const double h = sti_wished(wish->height_m, rng, 1.55, 1.85);
+    const double y = -d / 2 + 0.04;
+    const double split = 0.66 * h;
     const sti_rgb skin = st_rng_unit(rng) < 0.5 ? STI_WHITE : STI_STEEL;
     const double side = st_rng_unit(rng) < 0.5 ? -1.0 : 1.0;
     sti_solid *s = &p->solid;
@@ -224,7 +228,8 @@ void sti_build_refrigerator(sti_piece *p, st_rng *rng, const sti_wish *wish)
 
 void sti_build_microwave(sti_piece *p, st_rng *rng, const sti_wish *wish)
 {
-    const double w = sti_wished(wish->width_m, rng, 0.45, 0.52), d = st_rng_between(rng, 0.34, 0.40);
+    const double w = sti_wished(wish->width_m, rng, 0.45, 0.52);
+    const double d = st_rng_between(rng, 0.34, 0.40);
     const double h = sti_wished(wish->height_m, rng, 0.26, 0.30), y = -d / 2;
     sti_solid *s = &p->solid;
     sti_paint(p, st_rng_unit(rng) < 0.5 ? STI_WHITE : STI_GREY);

@@ -9,7 +9,7 @@
  * ARKitScenes the frame of the delivered mesh. Everything depends on (seed, number, settings)
  * alone, so a house is the same on any number of threads.
  *
- * truth.json (schema "st-truth/1"), all lengths in metres rounded to the micrometre:
+ * truth.json (schema "st-truth/1"), lengths in metres rounded to the micrometre, axes to 1e-12:
  *
  *   scan_id space_id split dataset scene_type seed house
  *   raw_to_scene[16]     row-major; maps mesh vertices to the scene frame

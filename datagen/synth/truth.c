@@ -8,13 +8,19 @@ static double micro(double x)
     return st_round_decimals(x, 6);
 }
 
-static void put_lengths(st_json_writer *w, const char *key, const double *x, size_t count)
+static void put_rounded(st_json_writer *w, const char *key, const double *x, size_t count,
+                        int decimals)
 {
     double rounded[16];
     ST_ASSERT(count <= 16);
     for (size_t i = 0; i < count; i++)
-        rounded[i] = micro(x[i]);
+        rounded[i] = st_round_decimals(x[i], decimals);
     st_json_put_doubles(w, key, rounded, count);
+}
+
+static void put_lengths(st_json_writer *w, const char *key, const double *x, size_t count)
+{
+    put_rounded(w, key, x, count, 6);
 }
 
 static void write_rooms(st_json_writer *w, const st_synth_house *house)
@@ -72,7 +78,7 @@ static void write_object(st_json_writer *w, const st_synth_object *o)
     st_json_write_object(w);
     put_lengths(w, "center_m", o->box.center_m, 3);
     put_lengths(w, "size_m", size, 3);
-    st_json_put_doubles(w, "axes", &o->box.axis[0][0], 9);
+    put_rounded(w, "axes", &o->box.axis[0][0], 9, 12);
     st_json_write_end(w);
     put_lengths(w, "aabb_min_m", o->aabb_min_m, 3);
     put_lengths(w, "aabb_max_m", o->aabb_max_m, 3);

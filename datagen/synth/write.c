@@ -282,9 +282,10 @@ st_status st_synth_write(st_synth_run *run, const st_synth_settings *settings)
 {
     ST_TRY(st_synth_check(settings));
     if (run->count < 1 || run->first < 0 || run->count > ST_SYNTH_HOUSES_MAX - run->first)
-        return ST_FAIL(ST_ERR_USAGE,
-                       "expected 1 or more houses with numbers from 0 to %d, asked for %d from %d on",
-                       ST_SYNTH_HOUSES_MAX - 1, run->count, run->first);
+        return ST_FAIL(
+            ST_ERR_USAGE,
+            "expected 1 or more houses with numbers from 0 to %d, asked for %d from %d on",
+            ST_SYNTH_HOUSES_MAX - 1, run->count, run->first);
     work w = {.run = run, .settings = settings};
     st_text_init(&w.table_text);
     st_status s = open_work(&w);

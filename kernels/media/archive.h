@@ -25,7 +25,8 @@ void st_archive_close(st_archive *archive);                 /* NULL is fine */
 
 size_t st_archive_count(const st_archive *archive);
 
-/* Name of a member, zero-terminated UTF-8, good while the archive is open; folders end in a slash. */
+/* Name of a member, zero-terminated UTF-8, good while the archive is open; a folder's ends in a
+ * slash. */
 const char *st_archive_name(const st_archive *archive, size_t index);
 
 /* Index of the member of that very name; false when there is none. */

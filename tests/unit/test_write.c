@@ -25,7 +25,8 @@ static st_synth_settings small(st_synth_layout layout)
     return s;
 }
 
-static st_synth_run write_to(const char *name, const st_synth_settings *settings, int count, int jobs)
+static st_synth_run write_to(const char *name, const st_synth_settings *settings, int count,
+                             int jobs)
 {
     char path[128];
     snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -98,7 +99,8 @@ static void scannet_files_agree(void **state)
     char path[256];
     snprintf(path, sizeof path, "%s/s/scans/scene9001_00/scene9001_00_vh_clean_2.ply", folder);
     must(st_mesh_read(&mesh, &arena, path));
-    snprintf(path, sizeof path, "%s/s/scans/scene9001_00/scene9001_00_vh_clean_2.labels.ply", folder);
+    snprintf(path, sizeof path, "%s/s/scans/scene9001_00/scene9001_00_vh_clean_2.labels.ply",
+             folder);
     must(st_mesh_read(&labelled, &arena, path));
     const st_mesh_column *nyu40 = st_mesh_find_column(&labelled, "label");
     assert_non_null(nyu40);
@@ -307,7 +309,8 @@ static void noise_leaves_the_truth_alone(void **state)
     st_mesh mesh[2];
     for (int i = 0; i < 2; i++) {
         char path[256];
-        snprintf(path, sizeof path, "%s/n%d/3dod/Training/90000000/90000000_3dod_mesh.ply", folder, i);
+        snprintf(path, sizeof path, "%s/n%d/3dod/Training/90000000/90000000_3dod_mesh.ply", folder,
+                 i);
         must(st_mesh_read(&mesh[i], &arena, path));
     }
     assert_int_equal(mesh[0].point_count, mesh[1].point_count);
