@@ -30,5 +30,6 @@ function(st_test name)
     add_executable(${name} ${name}.c ${T_SOURCES})
     target_link_libraries(${name} PRIVATE st_manners ${T_NEEDS} guest_cmocka)
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
-    set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT 600)
+    set_tests_properties(${name} PROPERTIES LABELS "${T_LABELS}" TIMEOUT 600
+        ENVIRONMENT "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/leaks.supp:print_suppressions=0")
 endfunction()
