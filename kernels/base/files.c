@@ -13,6 +13,12 @@
 
 #define FAIL_ERRNO(path) ST_FAIL(ST_ERR_IO, "%s: %s", (path), strerror(errno))
 
+/* What a path is when it is not a file. */
+static const char *kind_of(const struct stat *info)
+{
+    return S_ISDIR(info->st_mode) ? "folder" : "special file";
+}
+
 static st_status open_regular(int *fd, size_t *size, const char *path)
 {
     const int f = open(path, O_RDONLY | O_CLOEXEC);
@@ -26,8 +32,7 @@ static st_status open_regular(int *fd, size_t *size, const char *path)
     }
     if (!S_ISREG(info.st_mode)) {
         close(f);
-        return ST_FAIL(ST_ERR_IO, "%s: expected a file, found a %s", path,
-                       S_ISDIR(info.st_mode) ? "folder" : "special file");
+        return ST_FAIL(ST_ERR_IO, "%s: expected a file, found a %s", path, kind_of(&info));
     }
     *fd = f;
     *size = (size_t)info.st_size;
@@ -125,6 +130,10 @@ st_status st_folder_make(const char *path)
 st_status st_out_open(st_out *out, const char *path)
 {
     *out = st_out_none();
+    /* The rename at the end would put a plain file in the place of a device or a pipe. */
+    struct stat info;
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return ST_FAIL(ST_ERR_IO, "%s: expected a file to write, found a %s", path, kind_of(&info));
     out->path = strdup(path);
     const size_t size = strlen(path);
     out->part = malloc(size + 6);
@@ -219,6 +228,8 @@ static int by_bytes(const void *a, const void *b)
 st_status st_folder_list(st_arena *arena, const char ***names, size_t *count, const char *path)
 {
     DIR *folder = opendir(path);
+    if (!folder && errno == ENOTDIR && st_file_exists(path))
+        return ST_FAIL(ST_ERR_IO, "%s: expected a folder, found a file", path);
     if (!folder)
         return FAIL_ERRNO(path);
     const char **list = NULL;

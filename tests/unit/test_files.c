@@ -6,6 +6,7 @@
 
 #include <sys/resource.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/st_files_XXXXXX";
@@ -66,6 +67,30 @@ static void the_old_file_stands_until_commit(void **state)
     st_out_discard(&out);
     assert_false(st_file_exists(in_folder("kept.part")));
     st_out_discard(&out);               /* twice is fine */
+}
+
+/* A device that is written to by name stays a device. */
+static void only_a_plain_file_is_replaced(void **state)
+{
+    (void)state;
+    assert_int_equal(mkfifo(in_folder("pipe"), 0600), 0);
+    st_out out;
+    char sentence[200];
+    snprintf(sentence, sizeof sentence, "%s/pipe: expected a file to write, found a special file",
+             folder);
+    must_fail(st_out_open(&out, in_folder("pipe")), ST_ERR_IO, sentence);
+    snprintf(sentence, sizeof sentence, "%s: expected a file to write, found a folder", folder);
+    must_fail(st_out_open(&out, folder), ST_ERR_IO, sentence);
+    assert_false(st_file_exists(in_folder("pipe.part")));
+
+    st_arena arena;
+    st_arena_init(&arena, "test");
+    const char **names;
+    size_t count;
+    must(st_file_write(in_folder("plain"), "x", 1));
+    snprintf(sentence, sizeof sentence, "%s/plain: expected a folder, found a file", folder);
+    must_fail(st_folder_list(&arena, &names, &count, in_folder("plain")), ST_ERR_IO, sentence);
+    st_arena_free(&arena);
 }
 
 /* A file size limit stands in for a full disk: the write fails the same way. */
@@ -143,6 +168,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_committed_is_there),
         cmocka_unit_test(the_old_file_stands_until_commit),
+        cmocka_unit_test(only_a_plain_file_is_replaced),
         cmocka_unit_test(a_full_disk_leaves_nothing_half_written),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(names_and_stems),
