@@ -70,12 +70,31 @@ static int unknown_command(const char *word)
             best = edit_distance(word, (*c)->name);
             nearest = (*c)->name;
         }
+    for (const st_command *const *c = st_commands; *c; c++)
+        if (strncmp((*c)->name, word, strlen(word)) == 0 && (*c)->name[strlen(word)] == ' ')
+            nearest = (*c)->name;
     fprintf(stderr, "spatial: no command \"%s\"", word);
     if (nearest)
         fprintf(stderr, "; did you mean \"%s\"?\n", nearest);
     else
         fprintf(stderr, "; \"spatial help\" lists them\n");
     return ST_EXIT_USAGE;
+}
+
+/* Nothing that was written may be lost in silence: a buffer that once failed to leave is no longer
+ * there to fail again, so the stream's own mark is asked as well. */
+static bool output_has_left(void)
+{
+    return fflush(stdout) == 0 && !ferror(stdout);
+}
+
+static int print_and_leave(const char *text)
+{
+    fputs(text, stdout);
+    if (output_has_left())
+        return ST_EXIT_OK;
+    fprintf(stderr, "spatial: cannot write to standard output\n");
+    return ST_EXIT_INPUT;
 }
 
 static int print_help(const st_command *command)
@@ -86,9 +105,9 @@ static int print_help(const st_command *command)
         st_help_command(&text, command);
     else
         st_help_program(&text);
-    fputs(text.data ? text.data : "", stdout);
+    const int code = print_and_leave(text.data ? text.data : "");
     st_text_free(&text);
-    return ST_EXIT_OK;
+    return code;
 }
 
 static int run(const st_command *command, st_arena *arena, talk *t, int count, char **words)
@@ -107,7 +126,7 @@ static int run(const st_command *command, st_arena *arena, talk *t, int count, c
 
     st_exit code = ST_EXIT_OK;
     st_status s = command->run(&code, args);
-    if (s.code == ST_OK && fflush(stdout) != 0)
+    if (s.code == ST_OK && !output_has_left())
         s = ST_FAIL(ST_ERR_IO, "cannot write to standard output");
     if (s.code == ST_OK)
         return (int)code;
@@ -119,10 +138,8 @@ int main(int argc, char **argv)
 {
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
         return argc < 2 ? (print_help(NULL), ST_EXIT_USAGE) : print_help(NULL);
-    if (strcmp(argv[1], "--version") == 0) {
-        printf("spatial %s\n", ST_VERSION);
-        return ST_EXIT_OK;
-    }
+    if (strcmp(argv[1], "--version") == 0)
+        return print_and_leave("spatial " ST_VERSION "\n");
 
     int used;
     const st_command *command = find_command(argc - 1, argv + 1, &used);
