@@ -236,12 +236,16 @@ static st_status init(st_arena *arena, const char *folder, const st_init_options
                        folder);
     st_model_config config;
     st_model_config_preset(&config, options->preset);
+    const char *from = options->tokenizer_folder;
+    if (from)                           /* before anything is written, and by the name it was given */
+        ST_TRY(fit_tokenizer(&config, from));
     ST_TRY(st_folder_make(folder));
-    if (options->tokenizer_folder)
-        ST_TRY(copy_tokenizer(arena, folder, options->tokenizer_folder));
-    else
+    if (from) {
+        ST_TRY(copy_tokenizer(arena, folder, from));
+    } else {
         ST_TRY(write_byte_tokenizer(arena, folder));
-    ST_TRY(fit_tokenizer(&config, folder));
+        ST_TRY(fit_tokenizer(&config, folder));
+    }
     ST_TRY(st_model_config_check(&config));
     ST_TRY(write_weights(arena, folder, &config, options));
     return write_small_files(arena, folder, &config);

@@ -47,8 +47,9 @@ static st_status admit(st_session *s, int64_t rows, int64_t positions)
             return ST_FAIL(ST_ERR_LIMIT, "the session is full: its plan keeps %lld tokens, %lld "
                            "were read", (long long)s->plan.tokens_max, (long long)s->at.tokens);
         if (s->at.position + positions > range)
-            return ST_FAIL(ST_ERR_LIMIT, "the session is full: position %lld is the last one the "
-                           "model knows; a bounded session can go on", (long long)(range - 1));
+            return ST_FAIL(ST_ERR_LIMIT, "the session is full: %lld of the %lld positions that the "
+                           "model knows are taken, %lld more are asked for",
+                           (long long)s->at.position, (long long)range, (long long)positions);
     } else if (!s->at.beyond_range && s->at.position + positions > range) {
         s->at.beyond_range = 1;
         st_log(ST_LEVEL_WARN, "model", "positions go beyond the %lld the model was trained with",

@@ -61,9 +61,8 @@ static st_status prepare(st_talk *t)
     const int64_t factor = c->vision.patch * c->vision.merge;
     if (size.rows < factor || size.columns < factor || size.rows % factor != 0 ||
         size.columns % factor != 0)
-        return ST_FAIL(ST_ERR_USAGE, "a frame of %lld x %lld pixels has no sides that are "
-                       "multiples of %lld", (long long)size.rows, (long long)size.columns,
-                       (long long)factor);
+        return ST_FAIL(ST_ERR_USAGE, "the sides of a frame must be multiples of %lld, are %lld x "
+                       "%lld", (long long)factor, (long long)size.rows, (long long)size.columns);
     ST_TRY(find_tokens(t));
     ST_TRY(st_encoder_create(&t->encoder, t->tokenizer));
     ST_TRY(st_session_create(&t->session, t->network, &t->plan.session));

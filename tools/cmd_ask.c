@@ -227,8 +227,8 @@ static st_status keep_frame(ask_run *run, pairing *p, const st_frame *frame)
 {
     const size_t bytes = (size_t)(frame->rows * frame->columns) * 3;
     if (p->count > 0 && (p->size.rows != frame->rows || p->size.columns != frame->columns))
-        return ST_FAIL(ST_ERR_DATA, "frame %lld has %lld x %lld pixels, the one before %lld x %lld",
-                       (long long)frame->index, (long long)frame->rows, (long long)frame->columns,
+        return ST_FAIL(ST_ERR_DATA, "%s: frame %lld has %lld x %lld pixels, the one before "
+                       "%lld x %lld", st_args_text(run->args, "video"), (long long)frame->index, (long long)frame->rows, (long long)frame->columns,
                        (long long)p->size.rows, (long long)p->size.columns);
     if (p->size.rows != frame->rows || p->size.columns != frame->columns) {
         for (int64_t i = 0; i < run->config.vision.temporal; i++)
@@ -402,7 +402,7 @@ const st_command cmd_ask = {
     .output = "A line per answer.\n"
               "--json: question, answer, end (closed, stopped, cut), prompt_tokens, tokens,\n"
               "        read_s (until the first token), write_s",
-    .exits = "0 all answered   3 an input failed, or Ctrl-C",
+    .exits = "0 all answered   2 wrong command line   3 an input failed, or Ctrl-C",
     .examples = "spatial ask --model 2b --video room.mp4 \"How many chairs are there?\"\n"
                 "spatial ask -m 2b --video room.mp4 --save room.session\n"
                 "spatial ask -m 2b --resume room.session --json \"Which is nearer, sofa or bed?\"",

@@ -11,7 +11,7 @@ static st_status run_init(st_exit *exit_code, const st_args *args)
     const char *folder = st_args_text(args, "out");
     int preset;
     if (!folder)
-        return ST_FAIL(ST_ERR_USAGE, "--out DIR is needed");
+        return ST_FAIL(ST_ERR_USAGE, "--out DIR is missing");
     ST_TRY(st_args_choice(args, "preset", presets, &preset));
     const st_init_options options = {
         .preset = (st_model_preset)preset,

@@ -44,6 +44,9 @@ static st_status decode_row(job *j, const st_json *row, st_json_writer *w)
     for (size_t i = 0; i < st_json_count(list); i++) {
         int64_t id;
         ST_TRY(st_json_int(st_json_element(&list, i), &id));
+        if (id < 0)         /* above the tokenizer's last one is fine: a network may have more rows */
+            return ST_FAIL(ST_ERR_DATA, "ids[%zu]: expected 0 or more, found %lld", i,
+                           (long long)id);
         st_decoder_push(&d, &j->words, id);
     }
     st_decoder_finish(&d, &j->words);
@@ -110,7 +113,7 @@ static st_status run_tokenize(st_exit *exit_code, const st_args *args)
 {
     const char *folder = st_args_text(args, "model");
     if (!folder)
-        return ST_FAIL(ST_ERR_USAGE, "--model DIR is needed");
+        return ST_FAIL(ST_ERR_USAGE, "--model DIR is missing");
     job j = {.args = args, .decode = st_args_given(args, "decode")};
     st_text_init(&j.out);
     st_text_init(&j.words);

@@ -472,8 +472,8 @@ static void full_sessions_say_so(void **state)
     st_status status = st_ok();
     for (int i = 0; i < 400 && status.code == ST_OK; i++)
         status = st_session_feed(s, &piece, 1);
-    assert_string_equal(status.text, "the session is full: position 4095 is the last one the "
-                                     "model knows; a bounded session can go on");
+    assert_string_equal(status.text, "the session is full: 4092 of the 4096 positions that the "
+                                     "model knows are taken, 12 more are asked for");
     st_session_free(s);
 }
 
