@@ -190,7 +190,7 @@ const st_command cmd_doctor = {
     .common = ST_COMMON_JOBS | ST_COMMON_JSON,
     .output = "A line per tensor: ok or FAIL, name, measure, worst error, what is allowed.\n"
               "--json: {\"pass\": bool, \"worst\": {NAME: ERROR}, \"not_compared\": [TEXT]}",
-    .exits = "0 all agree   1 a tensor differs   3 vectors cannot be read",
+    .exits = "0 all agree   1 a tensor differs   2 wrong command line   3 vectors cannot be read",
     .examples = "spatial doctor\n"
                 "spatial doctor --parity goldens/full_pre_f32 --json",
     .words_min = 0,

@@ -69,7 +69,7 @@ static st_status show_path(st_exit *exit_code, const st_args *args, const char *
             return views[i].show(exit_code, args, path);
     if (st_file_exists(path) || st_folder_exists(path))
         return ST_FAIL(ST_ERR_UNSUPPORTED, "%s: nothing that this build can show", path);
-    return ST_FAIL(ST_ERR_IO, "%s: no such file or folder", path);
+    return ST_FAIL(ST_ERR_IO, "%s: expected a file or a folder, found neither", path);
 }
 
 static st_status run_inspect(st_exit *exit_code, const st_args *args)

@@ -36,7 +36,7 @@ static st_status read_inputs(work *w, const st_args *args)
     const char *const *paths;
     const size_t       count = st_args_list(args, "metadata", &paths);
     if (count == 0)
-        return ST_FAIL(ST_ERR_USAGE, "expected --metadata FILE..., found none");
+        return ST_FAIL(ST_ERR_USAGE, "--metadata FILE... is missing");
     ST_TRY(st_template_pack_published(&w->packs[w->pack_count++], &w->arena));
     ST_TRY(st_template_pack_default(&w->packs[w->pack_count++], &w->arena));
     if (st_args_given(args, "templates"))
@@ -74,13 +74,7 @@ static st_status write_outputs(work *w, const st_args *args)
 /* Every failure by name, then one line that says how much was looked at. */
 static void say_summary(const work *w, const st_args *args)
 {
-    for (size_t i = 0; i < w->failures.count; i++) {
-        const st_scene_failure *f = &w->failures.failures[i];
-        if (f->scene_id)
-            st_say_failure(args, f->scene_id, st_within(f->why, "%s", f->path));
-        else
-            st_say_failure(args, NULL, f->why);
-    }
+    st_say_scene_failures(args, &w->failures);
     size_t agree = 0, disagree = 0, unanswerable = 0;
     for (size_t i = 0; i < w->rows.count; i++) {
         agree += w->report.results[i].verdict == ST_LINT_AGREE;

@@ -212,10 +212,7 @@ static st_status write_all(qa_run *run, st_text *text)
 /* Name what was left out, on stderr even with -q, for the exit code will speak of it. */
 static void name_what_is_missing(const qa_run *run)
 {
-    for (size_t i = 0; i < run->failures.count; i++) {
-        const st_scene_failure *f = &run->failures.failures[i];
-        st_say_failure(run->args, f->scene_id, f->why);
-    }
+    st_say_scene_failures(run->args, &run->failures);
     for (size_t i = 0; i < run->result.skip_count; i++) {
         const st_qa_skip *skip = &run->result.skips[i];
         if (strcmp(skip->reason, "benchmark") == 0)
@@ -388,7 +385,7 @@ const st_command cmd_qa = {
               "DIR/train.jsonl      conversations; each names its split, train or val\n"
               "DIR/manifest.json    settings, counts, blind baselines, digests      DIR/run.json",
     .exits = "0 all asked   2 wrong command line   3 a scene was skipped or a type withheld",
-    .examples = "spatial qa scenes/*.json --out qa\n"
+    .examples = "spatial qa scenes --out qa\n"
                 "spatial qa arkitscenes_meta_info.json --allow-benchmark --seed 7 --out qa",
     .words_min = 1,
     .words_max = -1,

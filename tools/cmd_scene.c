@@ -17,7 +17,7 @@ static const st_option options[] = {
     {"Output", "out", 'o', "DIR", "folder for scenes/, *_meta_info*.json, manifest.json", NULL},
     {NULL, "form", 0, "NAME", "of *_meta_info*.json: bench, or vlm3r with object_bboxes and "
      "instance ids", "bench"},
-    {NULL, "shard", 0, "I/N", "measure every Nth scan only; `spatial merge` joins the folders",
+    {NULL, "shard", 0, "I/N", "measure the Ith of N parts only; `spatial merge` joins the folders",
      NULL},
     {NULL, "max-skip", 0, "SHARE", "share of scans that may fail without exit code 3", "0"},
     {0},

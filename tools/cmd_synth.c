@@ -55,7 +55,7 @@ static st_status run_synth(st_exit *exit_code, const st_args *args)
     st_synth_run run = {.version = ST_VERSION, .folder = st_args_text(args, "out"),
                         .jobs = st_args_jobs(args), .voice = st_args_voice(args)};
     if (!run.folder)
-        return ST_FAIL(ST_ERR_USAGE, "--out: expected a folder to write to, found none");
+        return ST_FAIL(ST_ERR_USAGE, "--out DIR is missing");
     ST_TRY(parse_settings(args, &settings));
     ST_TRY(st_args_int(args, "houses", 1, ST_SYNTH_HOUSES_MAX, &count));
     ST_TRY(st_args_int(args, "first", 0, ST_SYNTH_HOUSES_MAX - 1, &first));

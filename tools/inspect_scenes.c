@@ -87,7 +87,7 @@ static st_status choose(st_scene_list *list, const st_args *args, const char *pa
             list->count = 1;
             return st_ok();
         }
-    return ST_FAIL(ST_ERR_USAGE, "%s: no scene \"%s\" among %zu", path, wanted, list->count);
+    return ST_FAIL(ST_ERR_DATA, "%s: no scene \"%s\" among %zu", path, wanted, list->count);
 }
 
 /* A line of its own for every scene: the pretty form without its line breaks, which stand between
@@ -144,11 +144,9 @@ st_status inspect_scenes(st_exit *exit_code, const st_args *args, const char *pa
     st_status s = st_scene_paths(&paths, &arena, &path, 1);
     for (size_t i = 0; s.code == ST_OK && i < paths.count; i++)
         s = st_scene_path_read(&list, &failures, &arena, paths.paths[i]);
-    for (size_t i = 0; s.code == ST_OK && i < failures.count; i++) {
-        const st_scene_failure *f = &failures.failures[i];
-        st_say_failure(args, f->scene_id, f->why);
+    st_say_scene_failures(args, &failures);
+    if (failures.count > 0)
         *exit_code = ST_EXIT_INPUT;
-    }
     if (s.code == ST_OK && list.count > 0)
         s = choose(&list, args, path);
     if (s.code == ST_OK && list.count > 0)

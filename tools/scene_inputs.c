@@ -81,6 +81,19 @@ st_status st_scene_paths(st_path_list *list, st_arena *arena, const char *const 
     return st_ok();
 }
 
+void st_say_scene_failures(const st_args *args, const st_failure_list *failures)
+{
+    for (size_t i = 0; i < failures->count; i++) {
+        const st_scene_failure *f = &failures->failures[i];
+        if (!f->scene_id)
+            st_say_failure(args, NULL, f->why);         /* says the path itself */
+        else if (strstr(f->path, f->scene_id))
+            st_say_failure(args, f->path, f->why);
+        else
+            st_say_failure(args, f->path, st_within(f->why, "%s", f->scene_id));
+    }
+}
+
 /* The scan is measured in memory of its own and handed on as the text of its scene file, so that
  * its numbers are those of the file, rounded alike, and its mesh is gone when the scene stays. */
 static st_status measure_scan(st_text *text, const char *folder)

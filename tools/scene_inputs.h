@@ -8,6 +8,7 @@
 
 #include "datagen/scene/scene.h"
 #include "kernels/base/manifest.h"
+#include "tools/command.h"
 
 /* Paths in the order they are read: a file, or the folder of one raw scan. */
 typedef struct st_path_list {
@@ -31,6 +32,9 @@ ST_CHECKED st_status st_scene_paths(st_path_list *list, st_arena *arena, const c
  */
 ST_CHECKED st_status st_scene_path_read(st_scene_list *scenes, st_failure_list *failures,
                                         st_arena *arena, const char *path);
+
+/* Name every failure on stderr: the path, the scene when the path does not say it, and why. */
+void st_say_scene_failures(const st_args *args, const st_failure_list *failures);
 
 /* Add such a path to a manifest: a file by its digest, a scan by the digest of its files' digests.
  *
