@@ -16,21 +16,9 @@
 st_status sti_fit_points(double (**points)[3], size_t *count, st_arena *scratch,
                          const double (*points_m)[3], size_t n)
 {
-    double (*p)[3];
     if (n < 1 || n > ST_POINTS_MAX)
         return ST_FAIL(ST_ERR_USAGE, "a box needs 1 to %zu points, got %zu", ST_POINTS_MAX, n);
-    ST_TRY(ST_ALLOC(scratch, &p, n));
-    for (size_t i = 0; i < n; i++)
-        for (int k = 0; k < 3; k++) {
-            if (!(fabs(points_m[i][k]) <= ST_COORDINATE_M_MAX))
-                return ST_FAIL(ST_ERR_NUMERIC,
-                               "point %zu must be finite and within 100 km, is (%g, %g, %g)", i,
-                               points_m[i][0], points_m[i][1], points_m[i][2]);
-            p[i][k] = points_m[i][k] + 0.0;     /* -0 becomes 0: they are one point */
-        }
-    *points = p;
-    *count = sti_sort_distinct(&p[0][0], n, 3);
-    return st_ok();
+    return sti_points_distinct(points, count, scratch, points_m, n);
 }
 
 void sti_orthonormalise(double axis[3][3])

@@ -80,24 +80,6 @@ static int by_corners(const void *pa, const void *pb)
     return 0;
 }
 
-static st_status sorted_copy(double (**points)[3], size_t *count, st_arena *arena,
-                             const double (*points_m)[3], size_t n)
-{
-    double (*p)[3];
-    ST_TRY(ST_ALLOC(arena, &p, n));
-    for (size_t i = 0; i < n; i++)
-        for (int k = 0; k < 3; k++) {
-            if (!(fabs(points_m[i][k]) <= ST_COORDINATE_M_MAX))
-                return ST_FAIL(ST_ERR_NUMERIC,
-                               "point %zu must be finite and within 100 km, is (%g, %g, %g)", i,
-                               points_m[i][0], points_m[i][1], points_m[i][2]);
-            p[i][k] = points_m[i][k] + 0.0;     /* -0 becomes 0: they are one point */
-        }
-    *points = p;
-    *count = sti_sort_distinct(&p[0][0], n, 3);
-    return st_ok();
-}
-
 /* The corners of a facet, counter-clockwise from outside, the smallest index first. */
 static void read_facet(uint32_t corner[3], const facetT *facet, const double (*p)[3])
 {
@@ -155,7 +137,7 @@ st_status st_hull_build(st_hull *hull, st_arena *arena, const double (*points_m)
     double (*p)[3];
     size_t distinct;
     session *s;
-    ST_TRY(sorted_copy(&p, &distinct, arena, points_m, n));
+    ST_TRY(sti_points_distinct(&p, &distinct, arena, points_m, n));
     ST_TRY(run(&s, &p[0][0], distinct, 3, "qhull Qt"));
 
     facetT *facet;

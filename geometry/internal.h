@@ -46,6 +46,13 @@ static inline double sti_determinant(const double row[3][3])
  * A row that holds -0 and one that holds 0 there are equal: which one stays is not said. */
 size_t sti_sort_distinct(double *rows, size_t n, int width);
 
+/* A sorted copy of points (N,3) without repeats, in the arena; -0 becomes 0 before.
+ *
+ * Fails   ST_ERR_NUMERIC a point is not finite or beyond ST_COORDINATE_M_MAX; ST_ERR_MEMORY.
+ */
+ST_CHECKED st_status sti_points_distinct(double (**points)[3], size_t *count, st_arena *arena,
+                                         const double (*points_m)[3], size_t n);
+
 /* Convex hull in the plane (Andrew's monotone chain): the points are sorted in place, and the
  * first `return` of them become the hull, counter-clockwise from the lexicographically smallest,
  * without collinear or repeated corners. One point gives 1, points on a line give 2.

@@ -6,6 +6,8 @@
  */
 #include "geometry/internal.h"
 
+#include "kernels/base/limits.h"
+
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,4 +129,22 @@ size_t sti_sort_distinct(double *rows, size_t n, int width)
         distinct++;
     }
     return distinct;
+}
+
+st_status sti_points_distinct(double (**points)[3], size_t *count, st_arena *arena,
+                              const double (*points_m)[3], size_t n)
+{
+    double (*p)[3];
+    ST_TRY(ST_ALLOC(arena, &p, n));
+    for (size_t i = 0; i < n; i++)
+        for (int k = 0; k < 3; k++) {
+            if (!(fabs(points_m[i][k]) <= ST_COORDINATE_M_MAX))
+                return ST_FAIL(ST_ERR_NUMERIC,
+                               "point %zu must be finite and within 100 km, is (%g, %g, %g)", i,
+                               points_m[i][0], points_m[i][1], points_m[i][2]);
+            p[i][k] = points_m[i][k] + 0.0;     /* -0 becomes 0: they are one point */
+        }
+    *points = p;
+    *count = sti_sort_distinct(&p[0][0], n, 3);
+    return st_ok();
 }
