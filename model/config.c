@@ -7,43 +7,25 @@
 
 /* model.md 2.1, column by column. The ids of `tiny` belong to the byte tokenizer of init.h. */
 static const struct {
-    const char      *name;
     st_text_config   text;
     st_vision_config vision;
     st_token_ids     ids;
 } table[ST_MODEL_PRESET_COUNT] = {
 #define QWEN_IDS {151655, 151656, 151652, 151653, 151643, 151645, 151643}
-    [ST_MODEL_2B] = {"2b",
+    [ST_MODEL_2B] = {
         {2048, 28, 16, 8, 128, 6144, 151936, 262144, 1e-6, 5e6, {24, 20, 20}, true},
         {24, 1024, 16, 4096, 3, 16, 2, 2, 2304, 2048, {5, 11, 17}, 3}, QWEN_IDS},
-    [ST_MODEL_4B] = {"4b",
+    [ST_MODEL_4B] = {
         {2560, 36, 32, 8, 128, 9728, 151936, 262144, 1e-6, 5e6, {24, 20, 20}, true},
         {24, 1024, 16, 4096, 3, 16, 2, 2, 2304, 2560, {5, 11, 17}, 3}, QWEN_IDS},
-    [ST_MODEL_8B] = {"8b",
+    [ST_MODEL_8B] = {
         {4096, 36, 32, 8, 128, 12288, 151936, 262144, 1e-6, 5e6, {24, 20, 20}, false},
         {27, 1152, 16, 4304, 3, 16, 2, 2, 2304, 4096, {8, 16, 24}, 3}, QWEN_IDS},
-    [ST_MODEL_TINY] = {"tiny",
+    [ST_MODEL_TINY] = {
         {128, 4, 4, 2, 32, 256, 512, 4096, 1e-6, 1e4, {6, 5, 5}, true},
         {4, 64, 2, 128, 3, 16, 2, 2, 64, 128, {0, 1, 2}, 3},
         {268, 269, 265, 266, 256, 258, 256}},
 };
-
-st_status st_model_preset_from(st_model_preset *preset, const char *name)
-{
-    for (int i = 0; i < ST_MODEL_PRESET_COUNT; i++) {
-        if (strcmp(name, table[i].name) == 0) {
-            *preset = (st_model_preset)i;
-            return st_ok();
-        }
-    }
-    return ST_FAIL(ST_ERR_USAGE, "no preset \"%s\": there are 2b, 4b, 8b and tiny", name);
-}
-
-const char *st_model_preset_name(st_model_preset preset)
-{
-    ST_ASSERT((unsigned)preset < ST_MODEL_PRESET_COUNT);
-    return table[preset].name;
-}
 
 /* The training script's column of 2.2. */
 static const st_ttt_config ttt_defaults = {

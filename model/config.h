@@ -115,10 +115,6 @@ typedef struct st_model_config {
     st_ttt_source    ttt_source;
 } st_model_config;
 
-/* "2b", "4b", "8b", "tiny".  Fails  ST_ERR_USAGE with the names that exist. */
-ST_CHECKED st_status st_model_preset_from(st_model_preset *preset, const char *name);
-const char *st_model_preset_name(st_model_preset preset);
-
 /* The released sizes (and `tiny` for tests), TTT as in the preset `train`, every layer hybrid
  * except those with i % 4 == 3. Source  model.md 2.1, 2.2. */
 void st_model_config_preset(st_model_config *config, st_model_preset preset);

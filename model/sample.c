@@ -233,12 +233,6 @@ void st_stop_free(st_stop *stop)
     st_text_free(&stop->held);
 }
 
-void st_stop_reset(st_stop *stop)
-{
-    st_text_clear(&stop->held);
-    stop->stopped = false;
-}
-
 /* Offset of the earliest stop string in `text`, or text.size. */
 static size_t find_stop(const st_stop *stop, st_str text)
 {

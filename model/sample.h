@@ -56,7 +56,6 @@ typedef struct st_stop {
 
 void st_stop_init(st_stop *stop, const st_str *words, size_t count);
 void st_stop_free(st_stop *stop);
-void st_stop_reset(st_stop *stop);
 
 /* Take in `piece` and add to `out` what is safe to show. Text before a stop string is shown, the
  * string itself is not. */

@@ -92,10 +92,3 @@ st_str st_match_group(const st_match *match, st_str subject, int i)
         return (st_str){NULL, 0};
     return (st_str){subject.data + at[2 * i], at[2 * i + 1] - at[2 * i]};
 }
-
-st_str st_match_named(const st_match *match, const st_pattern *pattern, st_str subject,
-                      const char *name)
-{
-    const int i = pcre2_substring_number_from_name(pattern->code, (PCRE2_SPTR)name);
-    return i > 0 ? st_match_group(match, subject, i) : (st_str){NULL, 0};
-}

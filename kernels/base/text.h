@@ -111,8 +111,4 @@ ST_CHECKED st_status st_match_find(st_match *match, const st_pattern *pattern, s
 /* The text of group i after a match, 0 is the whole; {NULL,0} for a group that took no part. */
 st_str st_match_group(const st_match *match, st_str subject, int i);
 
-/* A named group, (?<name>...). */
-st_str st_match_named(const st_match *match, const st_pattern *pattern, st_str subject,
-                      const char *name);
-
 #endif

@@ -143,13 +143,6 @@ st_status st_frames_open(st_frame_source **source, const char *name, double stil
     return s;
 }
 
-st_status st_frames_open_list(st_frame_source **source, const char *const *paths, size_t count,
-                              double still_fps)
-{
-    ST_ASSERT(count > 0 && still_fps > 0.0);
-    return sti_stills_open(source, paths, count, still_fps);
-}
-
 void st_frames_close(st_frame_source *source)
 {
     if (source)

@@ -9,8 +9,8 @@
  *   FILE.stframes        raw frames behind a header of ours, see st_frames_writer
  *   raw:WxH@FPS:PATH     raw RGB8 frames without a header; PATH - is standard input
  *
- * The first two need FFmpeg for their pixels; the last two work in every build. Frames of a folder
- * may differ in size, those of other sources do not.
+ * The first three need FFmpeg for their pixels; the last two work in every build. Frames of a folder
+ * or a list may differ in size, those of other sources do not.
  *
  * May include: kernels/base.
  */
@@ -44,10 +44,6 @@ typedef struct st_frames_info {
  *         name that cannot be read; ST_ERR_LIMIT; ST_ERR_UNSUPPORTED a build without FFmpeg.
  */
 ST_CHECKED st_status st_frames_open(st_frame_source **source, const char *name, double still_fps);
-
-/* Pictures by their paths, in this order. */
-ST_CHECKED st_status st_frames_open_list(st_frame_source **source, const char *const *paths,
-                                         size_t count, double still_fps);
 void st_frames_close(st_frame_source *source);
 
 st_frames_info st_frames_info_get(const st_frame_source *source);
