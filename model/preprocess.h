@@ -4,7 +4,7 @@
  * patches of those two. Sizes come in threes: how many frames are chosen, what they are resized
  * to, and how many patches that makes.
  *
- * Source  spec/model.md section 4.
+ * Source  model.md section 4.
  *
  * May include: kernels/base, kernels/media, model/config.h, model/prompt.h.
  */

@@ -6,7 +6,7 @@
  * grid of a video in front of it. A *grid* is one temporal patch: two frames. Then everything is
  * tokenised as one text.
  *
- * Source  spec/model.md 3.3, 6.5, 8.6 (Q6, Q7), 10.1.
+ * Source  model.md 3.3, 6.5, 8.6 (Q6, Q7), 10.1.
  *
  * May include: kernels/base, model/config.h, model/tokenizer.h.
  */

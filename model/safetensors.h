@@ -33,7 +33,7 @@ typedef struct st_safetensors st_safetensors;
  *         cut, lies about its length, overlaps, leaves holes, or points beyond the file;
  *         ST_ERR_LIMIT a header above ST_SAFETENSORS_HEADER_BYTES_MAX; ST_ERR_UNSUPPORTED an
  *         element type this program does not compute with; ST_ERR_DATA a name in two shards.
- * Source  spec/model.md section 11; the format's own description (huggingface/safetensors).
+ * Source  model.md section 11; the format's own description (huggingface/safetensors).
  */
 ST_CHECKED st_status st_safetensors_open(st_safetensors **reader, const char *path);
 void st_safetensors_close(st_safetensors *reader);

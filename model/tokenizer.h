@@ -22,7 +22,7 @@ typedef struct st_encoder   st_encoder;
  * Fails   ST_ERR_IO none of them; ST_ERR_DATA vocab.json without merges.txt, a merge of unknown
  *         tokens, a byte without a token; ST_ERR_UNSUPPORTED another model than byte-level BPE, or
  *         a step of the file this program does not perform.
- * Source  spec/model.md 3.1; Sennrich et al. 2016; Radford et al. 2019 for the byte alphabet.
+ * Source  model.md 3.1; Sennrich et al. 2016; Radford et al. 2019 for the byte alphabet.
  */
 ST_CHECKED st_status st_tokenizer_load(st_tokenizer **tokenizer, const char *folder);
 

@@ -1,7 +1,7 @@
 /* tokenizer_split.c - the Qwen family's pattern, by hand: an order of magnitude faster than a
  * general matcher, and judged by one in the tests.
  *
- * The alternatives are tried in this order at every position (spec/model.md 3.1):
+ * The alternatives are tried in this order at every position (model.md 3.1):
  *
  *   A1  an apostrophe and one of s t re ve m ll d, in any case
  *   A2  one character that is no CR, LF, letter or number, if there is one, then letters

@@ -13,7 +13,8 @@
 static const st_option options[] = {
     {"Input", "model", 'm', "DIR", "model folder: config.json, safetensors, tokenizer", NULL},
     {NULL, "video", 0, "NAME",
-     "a video file, a folder of pictures, FILE.stframes, raw:WxH@FPS:PATH", NULL},
+     "a video file, a folder of pictures, LIST.txt of pictures, FILE.stframes, "
+     "raw:WxH@FPS:PATH", NULL},
     {NULL, "resume", 0, "FILE", "go on from a session saved before", NULL},
     {NULL, "fps", 0, "F", "frames wanted per second", "30"},
     {NULL, "max-frames", 0, "N", "at most so many, spread over the whole video", "128"},
@@ -228,7 +229,8 @@ static st_status keep_frame(ask_run *run, pairing *p, const st_frame *frame)
     const size_t bytes = (size_t)(frame->rows * frame->columns) * 3;
     if (p->count > 0 && (p->size.rows != frame->rows || p->size.columns != frame->columns))
         return ST_FAIL(ST_ERR_DATA, "%s: frame %lld has %lld x %lld pixels, the one before "
-                       "%lld x %lld", st_args_text(run->args, "video"), (long long)frame->index, (long long)frame->rows, (long long)frame->columns,
+                       "%lld x %lld", st_args_text(run->args, "video"), (long long)frame->index,
+                       (long long)frame->rows, (long long)frame->columns,
                        (long long)p->size.rows, (long long)p->size.columns);
     if (p->size.rows != frame->rows || p->size.columns != frame->columns) {
         for (int64_t i = 0; i < run->config.vision.temporal; i++)

@@ -17,6 +17,7 @@ st_status st_shard_parse(st_shard *shard, const char *text)
         rest.data || !st_str_int(index, &i) || !st_str_int(count, &n) || n < 1 || n > SHARDS_MAX ||
         i < 0 || i > n)
         return ST_FAIL(ST_ERR_USAGE, "--shard: expected I/N, such as 2/4, found \"%s\"", text);
+    /* People count shards from 1, job arrays from 0: N of N and 0 of N are the same one. */
     *shard = (st_shard){.index = (int)(i % n), .count = (int)n};
     return st_ok();
 }

@@ -162,7 +162,7 @@ typedef struct st_failure_list {
  *
  *   list      scenes are appended, in file order, living in the arena
  *   failures  scenes that could not be read are appended; the rest goes on. A scene that the list
- *             already has is one, unless both say the same
+ *             already has is a failure too, unless both say the same
  *
  * Fails   only when nothing can go on: ST_ERR_MEMORY. A file that cannot be read at all is one
  *         failure with scene_id NULL.

@@ -22,7 +22,7 @@ typedef struct st_resize_axis {
  * to 16 bits.
  *
  * Fails   ST_ERR_USAGE a size below 1; ST_ERR_LIMIT above ST_IMAGE_SIDE_MAX.
- * Source  spec/model.md 4.2; Keys 1981 for the kernel; the integer form is torchvision's.
+ * Source  model.md 4.2; Keys 1981 for the kernel; the integer form is torchvision's.
  */
 ST_CHECKED st_status st_resize_axis_plan(st_arena *arena, st_resize_axis *axis, int64_t in,
                                          int64_t out);
