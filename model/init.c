@@ -237,7 +237,7 @@ static st_status init(st_arena *arena, const char *folder, const st_init_options
     st_model_config config;
     st_model_config_preset(&config, options->preset);
     const char *from = options->tokenizer_folder;
-    if (from)                           /* before anything is written, and by the name it was given */
+    if (from)           /* before anything is written, and by the name it was given */
         ST_TRY(fit_tokenizer(&config, from));
     ST_TRY(st_folder_make(folder));
     if (from) {

@@ -96,9 +96,10 @@ typedef struct st_weights {
  *
  * An attention tensor is found under its plain and its wrapped name, so a plain network can be read
  * from a hybrid checkpoint and the other way round. A missing fast-weight tensor of a hybrid layer
- * is drawn as model.md 7.14 says, in the type of the embedding, the same bytes for the same seed. Any other missing tensor is a failure. Names
- * without a place are counted and named in a note. `lm_head.weight` may be there although tied;
- * then it must equal the embedding, or it is used instead with a note.
+ * is drawn as model.md 7.14 says, in the type of the embedding, the same bytes for the same seed.
+ * Any other missing tensor is a failure. Names without a place are counted and named in a note.
+ * `lm_head.weight` may be there although tied; then it must equal the embedding, or it is used
+ * instead with a note.
  *
  * Fails   ST_ERR_DATA "NAME must be (64,64), is bf16 (64,32)", "no tensor NAME"; what
  *         st_safetensors_open fails with.

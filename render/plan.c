@@ -86,8 +86,8 @@ static st_status find_bounds(view *v, const st_plan *plan)
             for (int axis = 0; axis < 2; axis++) {
                 const double x = plan->shapes[i].xy_m[k][axis];
                 if (!(fabs(x) <= ST_COORDINATE_M_MAX))
-                    return ST_FAIL(ST_ERR_DATA, "shape %zu, point %zu: expected a coordinate within "
-                                   "%g m, found %g", i, k, ST_COORDINATE_M_MAX, x);
+                    return ST_FAIL(ST_ERR_DATA, "shape %zu, point %zu: expected a coordinate "
+                                   "within %g m, found %g", i, k, ST_COORDINATE_M_MAX, x);
                 v->min_m[axis] = fmin(v->min_m[axis], x);
                 v->max_m[axis] = fmax(v->max_m[axis], x);
             }
@@ -101,12 +101,15 @@ static st_status add_grid(sti_sheet *sheet, st_arena *arena, const view *v)
     const double span_m = fmax(v->max_m[0] - v->min_m[0], v->max_m[1] - v->min_m[1]);
     const double step_m = span_m > 60 ? 10 : span_m > 25 ? 5 : 1;
     for (int axis = 0; axis < 2; axis++)
-        for (double at = ceil(v->min_m[axis] / step_m) * step_m; at <= v->max_m[axis]; at += step_m) {
+        for (double at = ceil(v->min_m[axis] / step_m) * step_m; at <= v->max_m[axis];
+             at += step_m) {
             const double x = to_x(v, at), y = to_y(v, at);
             if (axis == 0)
-                ST_TRY(add_line(sheet, arena, x, to_y(v, v->min_m[1]), x, to_y(v, v->max_m[1]), FAINT, 1));
+                ST_TRY(add_line(sheet, arena, x, to_y(v, v->min_m[1]), x, to_y(v, v->max_m[1]),
+                                FAINT, 1));
             else
-                ST_TRY(add_line(sheet, arena, to_x(v, v->min_m[0]), y, to_x(v, v->max_m[0]), y, FAINT, 1));
+                ST_TRY(add_line(sheet, arena, to_x(v, v->min_m[0]), y, to_x(v, v->max_m[0]), y,
+                                FAINT, 1));
         }
 
     /* The scale bar: one step of the grid. */
@@ -115,7 +118,8 @@ static st_status add_grid(sti_sheet *sheet, st_arena *arena, const view *v)
     ST_TRY(st_arena_printf(arena, &words, "%g m", step_m));
     ST_TRY(add_line(sheet, arena, x, y, x + step_m * v->scale, y, INK, 2));
     ST_TRY(add_line(sheet, arena, x, y - 4, x, y + 4, INK, 2));
-    ST_TRY(add_line(sheet, arena, x + step_m * v->scale, y - 4, x + step_m * v->scale, y + 4, INK, 2));
+    ST_TRY(add_line(sheet, arena, x + step_m * v->scale, y - 4, x + step_m * v->scale, y + 4,
+                    INK, 2));
     add_words(sheet, x + step_m * v->scale + 8, y, 13, words, SOFT, STI_START, false);
     return st_ok();
 }
@@ -146,7 +150,8 @@ static st_status add_polygon(sti_sheet *sheet, st_arena *arena, const view *v,
 /* Low things first; equal heights in the order given, so the drawing does not depend on qsort. */
 static int by_height(const void *a, const void *b)
 {
-    const st_plan_shape *x = *(const st_plan_shape *const *)a, *y = *(const st_plan_shape *const *)b;
+    const st_plan_shape *x = *(const st_plan_shape *const *)a;
+    const st_plan_shape *y = *(const st_plan_shape *const *)b;
     return x->top_m != y->top_m ? (x->top_m > y->top_m) - (x->top_m < y->top_m) : (x > y) - (x < y);
 }
 
@@ -223,7 +228,8 @@ static st_status add_shapes(sti_sheet *sheet, st_arena *arena, const view *v, co
 
     if (floor_count > 0)
         ST_TRY(add_polygon(sheet, arena, v, floors, floor_count,
-                           (sti_mark){.kind = STI_MARK_POLYGON, .fill = FLOOR, .stroke = WALL, .width_px = 2.5}));
+                           (sti_mark){.kind = STI_MARK_POLYGON, .fill = FLOOR, .stroke = WALL,
+                                      .width_px = 2.5}));
     ST_TRY(add_grid(sheet, arena, v));
     for (size_t i = 0; i < count; i++) {
         sti_mark look = {.kind = STI_MARK_POLYGON, .width_px = 1.2, .dashed = order[i]->uncertain};
@@ -258,7 +264,7 @@ st_status sti_plan_lay_out(sti_sheet *sheet, st_arena *arena, const st_plan *pla
     sheet->width_px = width_px;
     sheet->height_px = ceil(HEAD_PX + h_m * v.scale + FOOT_PX);
 
-    /* Marks: a shape, its name and its leader each; 2 x (grid lines) and the furniture of a page. */
+    /* Marks: a shape, its name and its leader each; grid lines twice; the furniture of a page. */
     sheet->capacity = 3 * plan->shape_count + 1000;
     ST_TRY(ST_ALLOC(arena, &sheet->marks, sheet->capacity));
 
@@ -269,14 +275,14 @@ st_status sti_plan_lay_out(sti_sheet *sheet, st_arena *arena, const st_plan *pla
     *end = 4;
     page[1][0] = page[2][0] = sheet->width_px;
     page[2][1] = page[3][1] = sheet->height_px;
-    *add_mark(sheet) = (sti_mark){.kind = STI_MARK_POLYGON, .xy_px = (const double (*)[2])page, .count = 4,
-                                  .ring_ends = end, .ring_count = 1, .fill = PAPER};
+    *add_mark(sheet) = (sti_mark){.kind = STI_MARK_POLYGON, .xy_px = (const double (*)[2])page,
+                                  .count = 4, .ring_ends = end, .ring_count = 1, .fill = PAPER};
     if (plan->title)
         add_words(sheet, MARGIN_PX, 24, 20, plan->title, INK, STI_START, true);
     if (plan->subtitle)
         add_words(sheet, MARGIN_PX, 47, 13, plan->subtitle, SOFT, STI_START, false);
     if (plan->note)
-        add_words(sheet, sheet->width_px - MARGIN_PX, sheet->height_px - FOOT_PX * 0.55, 13, plan->note,
-                  SOFT, STI_END, false);
+        add_words(sheet, sheet->width_px - MARGIN_PX, sheet->height_px - FOOT_PX * 0.55, 13,
+                  plan->note, SOFT, STI_END, false);
     return add_shapes(sheet, arena, &v, plan);
 }

@@ -4,5 +4,6 @@
 st_status st_plan_png(st_text *out, const st_plan *plan, int width_px)
 {
     (void)out, (void)plan, (void)width_px;
-    return ST_FAIL(ST_ERR_UNSUPPORTED, "this build writes plans as SVG only; PNG needs libcairo2-dev");
+    return ST_FAIL(ST_ERR_UNSUPPORTED,
+                   "this build writes plans as SVG only; PNG needs libcairo2-dev");
 }

@@ -60,8 +60,8 @@ static void add_path(st_text *out, const sti_mark *m)
 static void add_text(st_text *out, const sti_mark *m)
 {
     static const char *const anchors[] = {"middle", "start", "end"};
-    st_text_addf(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%.0f\" text-anchor=\"%s\"%s", m->x_px,
-                 m->y_px + 0.35 * m->size_px, m->size_px, anchors[m->anchor],
+    st_text_addf(out, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%.0f\" text-anchor=\"%s\"%s",
+                 m->x_px, m->y_px + 0.35 * m->size_px, m->size_px, anchors[m->anchor],
                  m->bold ? " font-weight=\"bold\"" : "");
     add_colour(out, "fill", m->fill);
     st_text_add(out, ">");
@@ -78,7 +78,8 @@ st_status st_plan_svg(st_text *out, const st_plan *plan, int width_px)
     if (s.code == ST_OK) {
         st_text_addf(out,
                      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
-                     "viewBox=\"0 0 %.0f %.0f\" font-family=\"DejaVu Sans, Verdana, sans-serif\">\n",
+                     "viewBox=\"0 0 %.0f %.0f\" font-family=\"DejaVu Sans, Verdana, "
+                     "sans-serif\">\n",
                      sheet.width_px, sheet.height_px, sheet.width_px, sheet.height_px);
         for (size_t i = 0; i < sheet.count; i++)
             if (sheet.marks[i].kind == STI_MARK_WORDS)

@@ -52,7 +52,8 @@ static const st_option *find_option(const st_command *command, const char *name,
         for (const st_option *o = tables[t]; o && o->name; o++) {
             if (t == 1 && !st_option_applies(command, o))
                 continue;
-            if (letter ? o->letter == letter : strlen(o->name) == size && !memcmp(o->name, name, size))
+            if (letter ? o->letter == letter
+                       : strlen(o->name) == size && !memcmp(o->name, name, size))
                 return o;
         }
     return NULL;

@@ -90,12 +90,14 @@ const st_command cmd_inspect = {
     .name = "inspect",
     .summary = "look at anything: scans, metadata, scenes, rows, label tables, model folders",
     .usage = "[options] PATH...",
-    .about = "Show what a path holds as a readable table. A PATH is a scene file, a metadata file in the\n"
-             "VSI-Bench form, a raw scan or a folder of any of these, a row file (.jsonl), a label\n"
-             "table (.tsv), a model folder, or the word \"labels\" for the vocabularies of this program.",
+    .about = "Show what a path holds as a readable table. A PATH is a scene file, a metadata file\n"
+             "in the VSI-Bench form, a raw scan or a folder of any of these, a row file (.jsonl),\n"
+             "a label table (.tsv), a model folder, or the word \"labels\" for the vocabularies\n"
+             "of this program.",
     .options = options,
     .common = ST_COMMON_JSON,
-    .exits = "0 shown   2 wrong command line   3 something could not be read; each is named on stderr",
+    .exits = "0 shown   2 wrong command line   3 something could not be read; each is named on "
+             "stderr",
     .examples = "spatial inspect scannet_meta_info.json\n"
                 "spatial inspect scannet_meta_info.json --scene scene0011_00 --plan room.png\n"
                 "spatial inspect out/qa/object_counting.jsonl --row 3f0e...\n"

@@ -190,7 +190,8 @@ static st_status check_same_run(merge *m, st_json root)
         ST_TRY(ST_ALLOC(&m->arena, &m->seen, (size_t)count));
     }
     if (strcmp(m->version, version) != 0 || strcmp(m->settings, words) != 0)
-        return ST_FAIL(ST_ERR_DATA, "made by another version or with other settings than the first");
+        return ST_FAIL(ST_ERR_DATA,
+                       "made by another version or with other settings than the first");
     if (count != m->shard_count)
         return ST_FAIL(ST_ERR_DATA, "expected a shard of %d, found one of %lld", m->shard_count,
                        (long long)count);
@@ -312,9 +313,9 @@ const st_command cmd_merge = {
     .name = "merge",
     .summary = "shards of `spatial scene` to one folder",
     .usage = "[options] DIR... --out DIR",
-    .about = "Join the folders that `spatial scene --shard I/N` made on N machines. The result has\n"
-             "the bytes of a run that measured all scans at once. All shards must be given, made by\n"
-             "one version with one set of settings.",
+    .about = "Join the folders that `spatial scene --shard I/N` made on N machines. The result\n"
+             "has the bytes of a run that measured all scans at once. All shards must be given,\n"
+             "made by one version with one set of settings.",
     .options = options,
     .output = "DIR as `spatial scene` writes it",
     .exits = "0 merged   2 wrong command line   3 a shard is missing, unreadable or of another run",

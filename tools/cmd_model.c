@@ -37,9 +37,10 @@ const st_command cmd_model_init = {
     .name = "model init",
     .summary = "a model folder with random weights",
     .usage = "--out DIR [options]",
-    .about = "Write a complete model folder: weights in bf16 drawn from the seed, a tokenizer, and\n"
-             "the configuration files. The fast-weight branch starts silent, as in training. The same\n"
-             "seed gives the same bytes; memory stays small for every size (2b writes 4.4 GB).",
+    .about = "Write a complete model folder: weights in bf16 drawn from the seed, a tokenizer,\n"
+             "and the configuration files. The fast-weight branch starts silent, as in training.\n"
+             "The same seed gives the same bytes; memory stays small for every size (2b writes\n"
+             "4.4 GB).",
     .options = init_options,
     .common = ST_COMMON_SEED | ST_COMMON_JOBS,
     .output = "DIR/model.safetensors, tokenizer.json, config.json, ttt_config.json,\n"

@@ -101,9 +101,9 @@ const st_command cmd_synth = {
     .summary = "furnished houses as raw scans, with the exact truth beside them",
     .usage = "--out DIR [options]",
     .about = "Make furnished houses and write their scans as ScanNet or ARKitScenes ships them,\n"
-             "or only their metadata in the VSI-Bench form. Beside each scan lies truth.json: floor\n"
-             "areas, boxes, labels and what stands on what, computed from the models and not from\n"
-             "the mesh.",
+             "or only their metadata in the VSI-Bench form. Beside each scan lies truth.json:\n"
+             "floor areas, boxes, labels and what stands on what, computed from the models and\n"
+             "not from the mesh.",
     .options = options,
     .common = ST_COMMON_JOBS | ST_COMMON_SEED,
     .output = "DIR holds the dataset; a finished house is not made again.",

@@ -44,7 +44,7 @@ static st_status decode_row(job *j, const st_json *row, st_json_writer *w)
     for (size_t i = 0; i < st_json_count(list); i++) {
         int64_t id;
         ST_TRY(st_json_int(st_json_element(&list, i), &id));
-        if (id < 0)         /* above the tokenizer's last one is fine: a network may have more rows */
+        if (id < 0)     /* above the tokenizer's last one is fine: a network may have more rows */
             return ST_FAIL(ST_ERR_DATA, "ids[%zu]: expected 0 or more, found %lld", i,
                            (long long)id);
         st_decoder_push(&d, &j->words, id);
@@ -141,12 +141,12 @@ const st_command cmd_tokenize = {
     .name = "tokenize",
     .summary = "text to token ids, and back",
     .usage = "--model DIR [options] < ROWS",
-    .about = "Read JSON lines with a \"text\" from standard input and write each with its \"ids\".\n"
-             "Special tokens in the text become their ids.",
+    .about = "Read JSON lines with a \"text\" from standard input and write each with its\n"
+             "\"ids\". Special tokens in the text become their ids.",
     .options = options,
     .common = ST_COMMON_JSON,
-    .output = "A JSON object per line: {\"text\":..,\"ids\":[..]}; with --decode {\"text\":..}. A line\n"
-              "that cannot be read leaves {\"error\":..} in its place.",
+    .output = "A JSON object per line: {\"text\":..,\"ids\":[..]}; with --decode {\"text\":..}.\n"
+              "A line that cannot be read leaves {\"error\":..} in its place.",
     .exits = "0 all done   2 wrong command line   3 a line or the tokenizer could not be read",
     .examples = "echo '{\"text\":\"How many chairs?\"}' | spatial tokenize --model models/2b",
     .run = run_tokenize,

@@ -16,7 +16,12 @@
 #include "kernels/base/status.h"
 #include "kernels/base/text.h"
 
-typedef enum st_exit { ST_EXIT_OK = 0, ST_EXIT_NO = 1, ST_EXIT_USAGE = 2, ST_EXIT_INPUT = 3 } st_exit;
+typedef enum st_exit {
+    ST_EXIT_OK = 0,             /* done                                          */
+    ST_EXIT_NO = 1,             /* the answer is no                              */
+    ST_EXIT_USAGE = 2,          /* the command line is wrong                     */
+    ST_EXIT_INPUT = 3           /* an input failed, or was skipped, and is named */
+} st_exit;
 
 /* One option. The table of a command ends with an entry whose name is NULL. */
 typedef struct st_option {
@@ -58,7 +63,7 @@ const char *st_args_word(const st_args *args, size_t index);
 const char *const *st_args_words(const st_args *args);
 
 bool        st_args_given(const st_args *args, const char *option); /* typed, not default */
-const char *st_args_text(const st_args *args, const char *option);  /* NULL: none; the last one wins */
+const char *st_args_text(const st_args *args, const char *option);  /* NULL: none; the last wins */
 size_t      st_args_list(const st_args *args, const char *option, const char *const **values);
 
 /* Numbers, checked: "--seed: expected an integer from 0 to 9, found "x"". */
@@ -66,7 +71,7 @@ ST_CHECKED st_status st_args_int(const st_args *args, const char *option, int64_
                                  int64_t *value);
 ST_CHECKED st_status st_args_double(const st_args *args, const char *option, double low,
                                     double high, double *value);
-/* The index of the value among `names` (ended by NULL): "--distance: expected exact or vsi, ...". */
+/* The index of the value among `names` (ended by NULL): "--form: expected bench or vlm3r, ...". */
 ST_CHECKED st_status st_args_choice(const st_args *args, const char *option,
                                     const char *const *names, int *index);
 

@@ -10,8 +10,8 @@ void st_help_program(st_text *out)
 {
     st_text_add(out,
                 "Usage: spatial COMMAND [options] ...\n\n"
-                "Turn raw indoor scans into spatial questions with proven answers, and train and serve the\n"
-                "network that learns from them.\n\n"
+                "Turn raw indoor scans into spatial questions with proven answers, and train and\n"
+                "serve the network that learns from them.\n\n"
                 "Commands\n");
     for (const st_command *const *c = st_commands; *c; c++)
         st_text_addf(out, "  %-14s %s\n", (*c)->name, (*c)->summary);
@@ -22,8 +22,9 @@ void st_help_program(st_text *out)
 static void add_option_name(st_text *out, const st_option *o, void (*add)(st_text *, const char *))
 {
     const char letter[2] = {o->letter};
-    const char *const words[] = {o->letter ? "-" : "", letter,  o->letter ? ", " : "",   "--",
-                                 o->name,              o->value ? " " : "", o->value ? o->value : ""};
+    const char *const words[] = {o->letter ? "-" : "",  letter,  o->letter ? ", " : "",
+                                 "--",                  o->name, o->value ? " " : "",
+                                 o->value ? o->value : ""};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         add(out, words[i]);
 }
@@ -204,9 +205,9 @@ void st_man_command(st_text *out, const st_command *command)
 
 void st_man_program(st_text *out)
 {
-    st_text_add(out, ".TH SPATIAL 1\n.SH NAME\nspatial \\- spatial questions from indoor scans, and "
-                     "the network that answers them\n.SH SYNOPSIS\n.B spatial\nCOMMAND [options] ...\n"
-                     ".SH COMMANDS\n");
+    st_text_add(out, ".TH SPATIAL 1\n.SH NAME\nspatial \\- spatial questions from indoor scans, "
+                     "and the network that answers them\n.SH SYNOPSIS\n.B spatial\n"
+                     "COMMAND [options] ...\n.SH COMMANDS\n");
     for (const st_command *const *c = st_commands; *c; c++) {
         st_text_addf(out, ".TP\n.B %s\n", (*c)->name);
         add_roff(out, (*c)->summary);
@@ -227,7 +228,8 @@ static void add_option_words(st_text *out, const st_command *command)
 
 void st_completion_bash(st_text *out)
 {
-    st_text_add(out, "# Completion of spatial for bash: source it, or put it where bash-completion looks.\n"
+    st_text_add(out, "# Completion of spatial for bash: source it, or put it where bash-completion "
+                     "looks.\n"
                      "_spatial() {\n"
                      "    local word=${COMP_WORDS[COMP_CWORD]} options\n"
                      "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
@@ -271,7 +273,8 @@ static void add_single_quoted(st_text *out, const char *text)
 
 void st_completion_zsh(st_text *out)
 {
-    st_text_add(out, "#compdef spatial\n_spatial() {\n    local -a commands options\n    commands=(\n");
+    st_text_add(out, "#compdef spatial\n_spatial() {\n    local -a commands options\n"
+                     "    commands=(\n");
     for (const st_command *const *c = st_commands; *c; c++) {
         char line[200];
         snprintf(line, sizeof line, "%s:%s", (*c)->name, (*c)->summary);
@@ -303,7 +306,8 @@ void st_completion_fish(st_text *out)
             for (const st_option *o = tables[t]; o && o->name; o++) {
                 if (t == 1 && !st_option_applies(*c, o))
                     continue;
-                st_text_addf(out, "complete -c spatial -n '__fish_seen_subcommand_from %s' -l %s%s -d ",
+                st_text_addf(out, "complete -c spatial -n '__fish_seen_subcommand_from %s' "
+                             "-l %s%s -d ",
                              (*c)->name, o->name, o->value ? " -r" : "");
                 add_single_quoted(out, o->help);
                 st_text_add(out, "\n");

@@ -121,12 +121,13 @@ static void print_overview(st_text *out, row_list *list, bool json)
             st_json_put_int(&w, "rows", (int64_t)n);
             st_json_put_int(&w, "answers", (int64_t)kinds);
             st_json_put_text(&w, "commonest", answer);
-            st_json_put_double(&w, "commonest_share", st_round_decimals((double)most / (double)n, 4));
+            st_json_put_double(&w, "commonest_share",
+                               st_round_decimals((double)most / (double)n, 4));
             st_json_write_end(&w);
             st_text_add(out, "\n");
         } else {
-            st_text_addf(out, "%-30s %8zu %8zu  %s (%.0f %%)\n", list->rows[i].type, n, kinds, answer,
-                         100.0 * (double)most / (double)n);
+            st_text_addf(out, "%-30s %8zu %8zu  %s (%.0f %%)\n", list->rows[i].type, n, kinds,
+                         answer, 100.0 * (double)most / (double)n);
         }
         i += n;
     }
@@ -134,7 +135,8 @@ static void print_overview(st_text *out, row_list *list, bool json)
         st_text_addf(out, "%-30s %8zu\n", "all", list->count);
 }
 
-static void print_numbers(st_text *out, const char *title, const st_proof_number *numbers, int count)
+static void print_numbers(st_text *out, const char *title, const st_proof_number *numbers,
+                          int count)
 {
     char text[32];
     for (int i = 0; i < count; i++)
@@ -155,7 +157,8 @@ static void print_row(st_text *out, const row *r)
         return;
     const st_proof *p = &r->record->proof;
     char text[32];
-    st_text_addf(out, "proof\n  %-10s %s %s\n", "raw value", st_print_double(text, p->raw_value), p->unit);
+    st_text_addf(out, "proof\n  %-10s %s %s\n", "raw value", st_print_double(text, p->raw_value),
+                 p->unit);
     for (int i = 0; i < r->record->referent_count; i++) {
         const st_referent *f = &r->record->referents[i];
         st_text_addf(out, "  %-10s %s: %s, instance", i == 0 ? "referents" : "", f->role, f->label);

@@ -61,8 +61,8 @@ static st_status write_plan(st_arena *arena, const char *path, const st_scene *s
     const size_t size = strlen(path);
     const bool png = size > 4 && strcmp(path + size - 4, ".png") == 0;
     if (!png && !(size > 4 && strcmp(path + size - 4, ".svg") == 0))
-        return ST_FAIL(ST_ERR_USAGE, "--plan: expected a name that ends in .svg or .png, found \"%s\"",
-                       path);
+        return ST_FAIL(ST_ERR_USAGE,
+                       "--plan: expected a name that ends in .svg or .png, found \"%s\"", path);
     st_plan plan = {0};
     ST_TRY(make_plan(&plan, arena, scene));
     st_text picture;

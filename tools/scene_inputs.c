@@ -76,7 +76,8 @@ st_status st_scene_paths(st_path_list *list, st_arena *arena, const char *const 
         if (list->count == before)
             ST_TRY(add_folder(list, arena, words[i], 0));
         if (list->count == before)
-            return ST_FAIL(ST_ERR_DATA, "%s: expected scene files or scans, found neither", words[i]);
+            return ST_FAIL(ST_ERR_DATA, "%s: expected scene files or scans, found neither",
+                           words[i]);
     }
     return st_ok();
 }
@@ -110,7 +111,8 @@ static st_status measure_scan(st_text *text, const char *folder)
     if (labels)
         ST_TRY_OR(s, out, st_label_table_load(&table, labels));
     ST_TRY_OR(s, out, st_scan_read(&scan, &arena, folder));
-    ST_TRY_OR(s, out, st_scene_measure(&scene, &arena, &scratch, &scan, table, ST_VOCABULARY_MIXED));
+    ST_TRY_OR(s, out,
+              st_scene_measure(&scene, &arena, &scratch, &scan, table, ST_VOCABULARY_MIXED));
     s = st_scene_write(text, &scene);
 out:
     st_label_table_free(table);

@@ -1,5 +1,5 @@
-/* scene_inputs.h - what commands that work on scenes are given: scene files, published metadata, raw
- * scans, and folders of them.
+/* scene_inputs.h - what commands that work on scenes are given: scene files, published metadata,
+ * raw scans, and folders of them.
  *
  * May include: kernels/base, datagen/scans, datagen/scene.
  */

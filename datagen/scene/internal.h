@@ -21,7 +21,7 @@ ST_CHECKED st_status sti_read_name(const char **name, st_arena *arena, st_json v
 ST_CHECKED st_status sti_read_box(st_obb *box, unsigned *flags, st_json center, st_json size,
                                   st_json axes);
 
-/* The routes of a scene file (data.md 5.9): its last member, absent where nobody looked for them. */
+/* The routes of a scene file (data.md 5.9): its last member, absent when nobody looked. */
 void sti_routes_put(st_json_writer *w, const st_scene *scene);
 ST_CHECKED st_status sti_routes_read(st_scene *scene, st_arena *arena, st_json list);
 

@@ -101,7 +101,8 @@ static st_status find_block(st_arena *arena, size_t need, const char *what)
     const size_t usual = doubled < BLOCK_BYTES_MAX ? doubled : BLOCK_BYTES_MAX;
     const size_t size = need > usual ? need : usual;
     st_arena_block *b = malloc(sizeof *b);
-    unsigned char *bytes = aligned_alloc(ALIGN_BYTES, (size + ALIGN_BYTES - 1) & ~(size_t)(ALIGN_BYTES - 1));
+    unsigned char *bytes =
+        aligned_alloc(ALIGN_BYTES, (size + ALIGN_BYTES - 1) & ~(size_t)(ALIGN_BYTES - 1));
     if (!b || !bytes) {
         free(b);
         free(bytes);

@@ -45,7 +45,7 @@ ST_CHECKED st_status st_file_write(const char *path, const void *bytes, size_t s
 ST_CHECKED st_status st_folder_make(const char *path);      /* with its parents; fine if there */
 ST_CHECKED st_status st_folder_list(st_arena *arena, const char ***names, size_t *count,
                                     const char *path);      /* sorted by bytes, without . and .. */
-bool st_file_exists(const char *path);                      /* a regular file, or what links to one */
+bool st_file_exists(const char *path);                  /* a regular file, or what links to one */
 bool st_folder_exists(const char *path);
 ST_CHECKED st_status st_file_remove(const char *path);      /* fine if it was not there */
 ST_CHECKED st_status st_file_size(const char *path, uint64_t *bytes);

@@ -21,7 +21,7 @@ static const char *const kind_words[] = {
     [ST_JSON_ARRAY] = "an array", [ST_JSON_OBJECT] = "an object",
 };
 
-/* jansson says "line -1" or blames the text when memory runs out, so its allocations are watched. */
+/* jansson says "line -1" or blames the text when memory runs out, so allocations are watched. */
 static _Thread_local bool starved;
 
 static void *watched_malloc(size_t size)

@@ -113,7 +113,7 @@ void st_json_write_bool(st_json_writer *w, bool value);
 void st_json_write_int(st_json_writer *w, int64_t value);
 void st_json_write_double(st_json_writer *w, double value);     /* finite, or ST_ASSERT */
 void st_json_write_text(st_json_writer *w, const char *text);   /* NULL writes null     */
-void st_json_write_str(st_json_writer *w, st_str text);         /* bytes that are not UTF-8 become U+FFFD */
+void st_json_write_str(st_json_writer *w, st_str text);         /* not UTF-8 becomes U+FFFD */
 void st_json_write_doubles(st_json_writer *w, const double *values, size_t count);
 
 /* A value that was read, written again whole: members in their order. */

@@ -9,8 +9,8 @@
  *   FILE.stframes        raw frames behind a header of ours, see st_frames_writer
  *   raw:WxH@FPS:PATH     raw RGB8 frames without a header; PATH - is standard input
  *
- * The first three need FFmpeg for their pixels; the last two work in every build. Frames of a folder
- * or a list may differ in size, those of other sources do not.
+ * The first three need FFmpeg for their pixels; the last two work in every build. Frames of a
+ * folder or a list may differ in size, those of other sources do not.
  *
  * May include: kernels/base.
  */

@@ -19,7 +19,7 @@ static const char *const kind_names[KINDS] = {"alloc", "write", "fsync", "rename
 static atomic_long       calls[KINDS], target[KINDS];
 static atomic_int        ready;
 
-/* The heap behind the standard names: glibc's own, which dlsym may not be asked for (it allocates). */
+/* The heap behind the standard names: glibc's own. dlsym allocates, so it may not be asked. */
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);

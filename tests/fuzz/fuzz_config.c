@@ -1,5 +1,5 @@
-/* Any two documents, parted by a line of "---", as config.json and ttt_config.json: what is accepted
- * passes its own check, has finite sizes, and reads back as it is written. */
+/* Any two documents, parted by a line of "---", as config.json and ttt_config.json: what is
+ * accepted passes its own check, has finite sizes, and reads back as it is written. */
 #include "kernels/base/text.h"
 #include "model/config.h"
 #include "model/weights.h"

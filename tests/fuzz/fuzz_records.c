@@ -1,4 +1,4 @@
-/* Any bytes as question records: refused with a sentence, or written back to the same bytes twice. */
+/* Any bytes as question records: refused with a sentence, or twice written back the same. */
 #include "kernels/base/rows.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

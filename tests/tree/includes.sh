@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The tree keeps its own rules: includes go down the map, guests stay in one file, libraries never
-# leave or print, file names are unique. Usage: includes.sh SOURCE_DIR
+# leave or print, file names are unique, lines and files end in time. Usage: includes.sh SOURCE_DIR
 set -u
 cd "$1" || exit 1
 bad=0
@@ -77,6 +77,10 @@ found=$(grep -nE '(^|[^a-z_])(exit|printf|puts|putchar|perror)[[:space:]]*\(' $(
 # A log line's obb.c:41 needs no folder.
 twice=$(for f in $sources; do basename "$f"; done | grep -vxE 'internal\.h' | sort | uniq -d)
 [ -z "$twice" ] || complain "file names that occur twice: $twice"
+
+# Lines end by column 100, in tests too.
+found=$(LC_ALL=C.UTF-8 grep -nE '.{101}' $sources $(find tests -name '*.[ch]' -o -name '*.cu') | cut -c1-80)
+[ -z "$found" ] || complain "longer than 100 columns: $found"
 
 # Doors are read in one sitting, and everything else has a seam before 900 lines.
 found=$(wc -l $sources | awk '$2 != "total" && $1 > ($2 ~ /internal\.h$/ ? 400 : $2 ~ /\.h$/ ? 300 : 900) { print $2 ": " $1 " lines, look for the seam" }')

@@ -57,7 +57,8 @@ static void help_fits_a_terminal(void **state)
         st_str line, rest = st_text_view(&text);
         while (st_str_next_line(&line, &rest))
             if (line.size > 104)
-                fail_msg("%s: a line of %zu columns: %.*s", (*c)->name, line.size, ST_STR_ARG(line));
+                fail_msg("%s: a line of %zu columns: %.*s", (*c)->name, line.size,
+                         ST_STR_ARG(line));
         st_text_free(&text);
     }
 }

@@ -13,7 +13,8 @@ static st_json_doc *parse(const char *text)
 static void values_are_read_by_kind(void **state)
 {
     (void)state;
-    st_json_doc *doc = parse("\xEF\xBB\xBF{\"n\":3,\"x\":2.5,\"w\":3.0,\"t\":\"chair\",\"none\":null}");
+    st_json_doc *doc =
+        parse("\xEF\xBB\xBF{\"n\":3,\"x\":2.5,\"w\":3.0,\"t\":\"chair\",\"none\":null}");
     const st_json root = st_json_root(doc);
     int64_t i;
     double x;
@@ -86,8 +87,9 @@ static void writing_is_plain_and_reads_back(void **state)
     st_json_put_doubles(&w, "v", (const double[]){0.1, 2}, 2);
     st_json_put_text(&w, "none", NULL);
     st_json_write_end(&w);
-    assert_string_equal(text.data, "{\"t\":\"a\\\"b\\\\c\\n\\u0001\xC3\xA9\",\"bad\":\"x\xEF\xBF\xBDy\","
-                                   "\"n\":-3,\"v\":[0.1,2],\"none\":null}");
+    assert_string_equal(text.data,
+                        "{\"t\":\"a\\\"b\\\\c\\n\\u0001\xC3\xA9\",\"bad\":\"x\xEF\xBF\xBDy\","
+                        "\"n\":-3,\"v\":[0.1,2],\"none\":null}");
     st_json_free(parse(text.data));
 
     st_text_clear(&text);

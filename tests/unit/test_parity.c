@@ -1,5 +1,5 @@
 /* Parity keeps the score honestly: a folder of this program's own answers agrees, and one changed
- * number anywhere does not. Stored answers of an independent program are checked when they are here.
+ * number anywhere does not. Stored answers of an independent program are checked when here.
  */
 #include "unit/tiny_model.h"
 

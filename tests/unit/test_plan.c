@@ -11,8 +11,10 @@ static const double way_m[][2] = {{0.5, 0.5}, {3, 0.5}, {3, 3}};
 static const st_plan_shape shapes[] = {
     {.kind = ST_PLAN_FLOOR, .xy_m = floor_m, .count = COUNT(floor_m)},
     {.kind = ST_PLAN_FLOOR, .xy_m = hole_m, .count = COUNT(hole_m)},
-    {.kind = ST_PLAN_OBJECT, .xy_m = table_m, .count = COUNT(table_m), .name = "table <&> \"x\"", .top_m = 0.7},
-    {.kind = ST_PLAN_OBJECT, .xy_m = table_m, .count = COUNT(table_m), .name = "book", .top_m = 0.8, .uncertain = true},
+    {.kind = ST_PLAN_OBJECT, .xy_m = table_m, .count = COUNT(table_m), 
+     .name = "table <&> \"x\"", .top_m = 0.7},
+    {.kind = ST_PLAN_OBJECT, .xy_m = table_m, .count = COUNT(table_m), .name = "book", .top_m = 0.8,
+     .uncertain = true},
     {.kind = ST_PLAN_PATH, .xy_m = way_m, .count = COUNT(way_m)},
 };
 static const st_plan plan = {.title = "scene9000_00", .subtitle = "20.0 m2",
@@ -58,8 +60,10 @@ static void nonsense_is_refused(void **state)
     const st_plan_shape bad = {.kind = ST_PLAN_OBJECT, .xy_m = far, .count = 2};
     must_fail(st_plan_svg(&out, &(st_plan){.shapes = &bad, .shape_count = 1}, 800), ST_ERR_DATA,
               "shape 0, point 1: expected a coordinate within 100000 m, found 1e+09");
-    must_fail(st_plan_svg(&out, &(st_plan){0}, 800), ST_ERR_DATA, "a plan needs at least one shape");
-    must_fail(st_plan_svg(&out, &plan, 10), ST_ERR_USAGE, "a plan is 200 to 8000 pixels wide, not 10");
+    must_fail(st_plan_svg(&out, &(st_plan){0}, 800), ST_ERR_DATA,
+              "a plan needs at least one shape");
+    must_fail(st_plan_svg(&out, &plan, 10), ST_ERR_USAGE,
+              "a plan is 200 to 8000 pixels wide, not 10");
     assert_int_equal(out.size, 0);
     st_text_free(&out);
 }

@@ -145,7 +145,8 @@ static void walk_route(const house *h, const st_route *route)
         assert_true(route->legs[i].turn <= ST_TURN_BACK);
         /* Turn as told, and look for the object in that quarter of the room. */
         heading += nominal_deg[route->legs[i].turn] * PI / 180;
-        const double way = atan2(route->legs[i].stop_m[1] - at[1], route->legs[i].stop_m[0] - at[0]);
+        const double way =
+            atan2(route->legs[i].stop_m[1] - at[1], route->legs[i].stop_m[0] - at[0]);
         const double off_deg = remainder(way - heading, 2 * PI) * 180 / PI;
         if (!(fabs(off_deg) <= slack_deg[route->legs[i].turn] + 6))     /* the stop was snapped */
             fail_msg("after %s, %s is off by %.0f degrees", st_turn_name(route->legs[i].turn),

@@ -1,4 +1,4 @@
-/* test_route_options.c - the wrong turns beside the right ones are wrong, different, and tempting. */
+/* The wrong turns beside the right ones are wrong, different, and tempting. */
 #include "check.h"
 
 #include "datagen/questions/route_options.h"

@@ -209,11 +209,13 @@ static void changed_files_are_refused(void **state)
                "room.area_m2: expected a number of at least 0, found -12");
     fails_with(f, "[0, 0, 4, 0, 4, 3, 0, 3]", "[0, 0, 4]",
                "room.outlines_m[0]: expected pairs of numbers, found 3 numbers");
-    fails_with(f, "\"start\": 5", "\"start\": 6", "routes[0].start: no object has the instance_id 6");
+    fails_with(f, "\"start\": 5", "\"start\": 6",
+               "routes[0].start: no object has the instance_id 6");
     fails_with(f, "\"Turn Left\"", "\"Turn Right\"",
                "routes[0].legs[1].turn: \"Turn Right\" is no name for a turn of 72.5 degrees");
-    fails_with(f, "\"facing\": 0", "\"facing\": 1", "routes[0].legs[0]: expected a turn before every "
-                                                     "leg but one towards what is faced");
+    fails_with(f, "\"facing\": 0", "\"facing\": 1",
+               "routes[0].legs[0]: expected a turn before every "
+               "leg but one towards what is faced");
     fails_with(f, "\"robust_kept\": 8", "\"robust_kept\": 10",
                "routes[0].robust_kept: expected at most 9 cases, found 10 of 9");
     fails_with(f, "\"reach_m\": 1.25", "\"reach_m\": -1",

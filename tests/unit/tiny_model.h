@@ -22,8 +22,9 @@ static inline st_model_config tiny_config(void)
 {
     st_model_config c;
     st_model_config_preset(&c, ST_MODEL_TINY);
-    c.text = (st_text_config){.hidden = 32, .layers = TINY_LAYERS, .heads = 4, .kv_heads = 2, .head_dim = 8,
-                              .intermediate = 48, .vocab = 96, .positions_max = 4096,
+    c.text = (st_text_config){.hidden = 32, .layers = TINY_LAYERS, .heads = 4,
+                              .kv_heads = 2, .head_dim = 8, .intermediate = 48,
+                              .vocab = 96, .positions_max = 4096,
                               .rms_eps = 1e-6, .rope_theta = 1e4, .mrope_section = {2, 1, 1},
                               .tied = true};
     c.vision = (st_vision_config){.blocks = 2, .hidden = 16, .heads = 2, .intermediate = 24,
