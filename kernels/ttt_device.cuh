@@ -149,6 +149,21 @@ template <int N> static __device__ __forceinline__ void pack_store(bf16 *p, cons
     *reinterpret_cast<bf16_pack<N> *>(p) = v;
 }
 
+/* N neighbouring f32, 16 bytes when N is 4. */
+template <int N> struct f32_pack {
+    alignas(4 * N) float x[N];
+};
+
+template <int N> static __device__ __forceinline__ f32_pack<N> pack_load(const float *p)
+{
+    return *reinterpret_cast<const f32_pack<N> *>(p);
+}
+
+template <int N> static __device__ __forceinline__ void pack_store(float *p, const f32_pack<N> &v)
+{
+    *reinterpret_cast<f32_pack<N> *>(p) = v;
+}
+
 static __device__ __forceinline__ float sigmoid(float x)
 {
     return __fdividef(1.0f, 1.0f + __expf(-x));

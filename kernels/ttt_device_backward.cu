@@ -7,7 +7,7 @@
  */
 #include "kernels/ttt_device.cuh"
 
-enum { WARPS = 8, TILE = 32 };
+enum { WARPS = 8, TILE = 64 };
 
 static unsigned row_blocks(int64_t rows)
 {
@@ -280,7 +280,8 @@ typedef struct renorm_back_args {
     int64_t      heads, h, d;
 } renorm_back_args;
 
-static __global__ void renorm_back_rows(renorm_back_args a)
+/* N numbers of a row at a time, which h and d are multiples of. */
+template <int N> static __global__ void renorm_back_rows(renorm_back_args a)
 {
     const int     lane = threadIdx.x % 32;
     const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32, per_head = 2 * a.h + a.d;
@@ -291,22 +292,37 @@ static __global__ void renorm_back_rows(renorm_back_args a)
                          (r < 2 * a.h ? r * a.d : 2 * a.h * a.d + (r - 2 * a.h) * a.h);
     const float length = a.length[row], n = a.norm[row], reach = n + STI_ROW_EPS;
     float dot = 0.0f;
-    for (int64_t c = from + lane; c < from + cols; c += 32)
-        dot = fmaf(a.weight[c], a.now[c], dot);
+    for (int64_t c = from + lane * N; c < from + cols; c += 32 * N) {
+        const f32_pack<N> w = pack_load<N>(a.weight + c), now = pack_load<N>(a.now + c);
+#pragma unroll
+        for (int i = 0; i < N; i++)
+            dot = fmaf(w.x[i], now.x[i], dot);
+    }
     /* A row born as zero passes nothing on. */
     dot = length > 0.0f ? warp_sum(dot) / length : 0.0f;
     const float turn = n > 0.0f && length > 0.0f ? dot * reach / (n * length) : 0.0f;
-    for (int64_t c = from + lane; c < from + cols; c += 32) {
-        float y = length / reach * (a.now[c] - a.weight[c] * turn);
+    for (int64_t c = from + lane * N; c < from + cols; c += 32 * N) {
+        const f32_pack<N> w = pack_load<N>(a.weight + c);
+        f32_pack<N> y = pack_load<N>(a.now + c), rest = {};
+        bf16_pack<N> narrow;
+#pragma unroll
+        for (int i = 0; i < N; i++)
+            y.x[i] = length / reach * (y.x[i] - w.x[i] * turn);
         if (a.walk) {
-            y += a.walk[c];
-            a.walk[c] = y;
-            a.now[c] = 0.0f;
+            const f32_pack<N> walk = pack_load<N>(a.walk + c);
+#pragma unroll
+            for (int i = 0; i < N; i++)
+                y.x[i] += walk.x[i];
+            pack_store<N>(a.walk + c, y);
+            pack_store<N>(a.now + c, rest);
         } else {
-            a.now[c] = y;
+            pack_store<N>(a.now + c, y);
         }
-        a.moment[c] = y;
-        a.narrow[c] = __float2bfloat16(y);
+#pragma unroll
+        for (int i = 0; i < N; i++)
+            narrow.x[i] = __float2bfloat16(y.x[i]);
+        pack_store<N>(a.moment + c, y);
+        pack_store<N>(a.narrow + c, narrow);
     }
     if (lane == 0)
         a.length_grad[row] += dot;
@@ -314,28 +330,56 @@ static __global__ void renorm_back_rows(renorm_back_args a)
 
 /* --- B3: Newton-Schulz -------------------------------------------------------------------- */
 
-/* y = alpha x0 + beta (x + x^T) for squares of `side`; x0 NULL leaves its term out. One block per
- * pair of mirrored tiles would halve the reads; L2 holds them anyway. */
+/* y = alpha x0 + beta (x + x^T) for squares of `side`, a multiple of N; x0 NULL leaves its term
+ * out. A block writes one tile of y and turns the mirrored tile of x over in shared memory; two more
+ * columns there keep rows out of each other's banks. */
+template <int N>
 static __global__ void symmetrise(bf16 *y, const bf16 *x0, float alpha, const bf16 *x, float beta,
                                   int64_t side)
 {
-    __shared__ float tile[TILE][TILE + 1];
+    __shared__ bf16 turned[TILE][TILE + 2];
     const int64_t at = (int64_t)blockIdx.z * side * side;
     const int64_t row0 = (int64_t)blockIdx.y * TILE, col0 = (int64_t)blockIdx.x * TILE;
-    const int     tx = threadIdx.x, ty = threadIdx.y;
-    for (int i = ty; i < TILE; i += (int)blockDim.y)
-        if (col0 + i < side && row0 + tx < side)
-            tile[i][tx] = __bfloat162float(x[at + (col0 + i) * side + row0 + tx]);
-    __syncthreads();
-    for (int i = ty; i < TILE; i += (int)blockDim.y) {
-        const int64_t row = row0 + i, col = col0 + tx;
-        if (row < side && col < side) {
-            float value = beta * (__bfloat162float(x[at + row * side + col]) + tile[tx][i]);
-            if (x0)
-                value = fmaf(alpha, __bfloat162float(x0[at + row * side + col]), value);
-            y[at + row * side + col] = __float2bfloat16(value);
-        }
+    for (int i = threadIdx.x; i < TILE * TILE / N; i += (int)blockDim.x) {
+        const int row = i / (TILE / N), col = i % (TILE / N) * N;
+        if (col0 + row >= side || row0 + col >= side)
+            continue;
+        const bf16_pack<N> v = pack_load<N>(x + at + (col0 + row) * side + row0 + col);
+#pragma unroll
+        for (int k = 0; k < N; k++)
+            turned[row][col + k] = v.x[k];
     }
+    __syncthreads();
+    for (int i = threadIdx.x; i < TILE * TILE / N; i += (int)blockDim.x) {
+        const int row = i / (TILE / N), col = i % (TILE / N) * N;
+        const int64_t here = at + (row0 + row) * side + col0 + col;
+        if (row0 + row >= side || col0 + col >= side)
+            continue;
+        bf16_pack<N> v = pack_load<N>(x + here), v0;
+        if (x0)
+            v0 = pack_load<N>(x0 + here);
+#pragma unroll
+        for (int k = 0; k < N; k++) {
+            const float other = __bfloat162float(turned[col + k][row]);
+            float value = beta * (__bfloat162float(v.x[k]) + other);
+            if (x0)
+                value = fmaf(alpha, __bfloat162float(v0.x[k]), value);
+            v.x[k] = __float2bfloat16(value);
+        }
+        pack_store<N>(y + here, v);
+    }
+}
+
+static st_status run_symmetrise(st_stream *q, bf16 *y, const bf16 *x0, float alpha, const bf16 *x,
+                                float beta, int64_t side, int64_t matrices)
+{
+    const unsigned tiles = (unsigned)((side + TILE - 1) / TILE);
+    const dim3 blocks(tiles, tiles, (unsigned)matrices);
+    if (side % 8 == 0)
+        symmetrise<8><<<blocks, 256, 0, sti_cuda(q)>>>(y, x0, alpha, x, beta, side);
+    else
+        symmetrise<1><<<blocks, 256, 0, sti_cuda(q)>>>(y, x0, alpha, x, beta, side);
+    return sti_launched("ttt symmetrise");
 }
 
 static __global__ void narrow_all(bf16 *y, const float *x, int64_t count)
@@ -361,22 +405,18 @@ static st_status newton_schulz_back(st_stream *q, const st_ttt_rule *r, bf16 *mu
     for (int k = STI_NS_STEPS - 1; k >= 0; k--) {
         const ttt_muon_step step = ttt_muon_step_get(muon, r, k);
         const int64_t side = r->hidden < r->width ? r->hidden : r->width;
-        const dim3 tiles((unsigned)((side + TILE - 1) / TILE), (unsigned)((side + TILE - 1) / TILE),
-                         (unsigned)(3 * r->heads));
         for (int j = 0; j < ttt_group_count(r); j++) {
             const ttt_group g = ttt_group_get(r, j);
             ST_TRY(ttt_gram(q, &g, t->r, t->narrow, step.x));
         }
-        symmetrise<<<tiles, dim3(TILE, 8), 0, sti_cuda(q)>>>(t->t, NULL, 0.0f, t->r, 1.0f, side);
-        ST_TRY(sti_launched("ttt symmetrise"));
+        ST_TRY(run_symmetrise(q, t->t, NULL, 0.0f, t->r, 1.0f, side, 3 * r->heads));
         for (int j = 0; j < ttt_group_count(r); j++) {
             const ttt_group g = ttt_group_get(r, j);
             ST_TRY(ttt_square_product(q, &g, t->r, ST_BF16, NULL, t->t, ST_STRAIGHT, step.a,
                                       ST_STRAIGHT, side, side, side, 1.0f, 0.0f));
         }
-        symmetrise<<<tiles, dim3(TILE, 8), 0, sti_cuda(q)>>>(t->z, t->t, STI_NS[k][1], t->r,
-                                                            STI_NS[k][2], side);
-        ST_TRY(sti_launched("ttt symmetrise"));
+        ST_TRY(run_symmetrise(q, t->z, t->t, STI_NS[k][1], t->r, STI_NS[k][2], side,
+                              3 * r->heads));
         for (int j = 0; j < ttt_group_count(r); j++) {
             const ttt_group g = ttt_group_get(r, j);
             ST_TRY(ttt_mix(q, &g, t->moment, ST_F32, STI_NS[k][0], t->moment, step.b, t->narrow));
@@ -391,14 +431,19 @@ static st_status newton_schulz_back(st_stream *q, const st_ttt_rule *r, bf16 *mu
 
 /* --- B4: momentum ------------------------------------------------------------------------- */
 
-/* part = parts of <M, moment>. */
+/* part = parts of <M, moment>; N divides size, here and below. */
+template <int N>
 static __global__ void dot_parts(float *part, const float *m, const float *moment, int64_t size)
 {
     const int64_t from = (int64_t)blockIdx.y * size;
     float sum = 0.0f;
-    for (int64_t j = (int64_t)blockIdx.x * blockDim.x + threadIdx.x; j < size;
-         j += (int64_t)TTT_PARTS * blockDim.x)
-        sum = fmaf(m[from + j], moment[from + j], sum);
+    for (int64_t j = ((int64_t)blockIdx.x * blockDim.x + threadIdx.x) * N; j < size;
+         j += (int64_t)TTT_PARTS * blockDim.x * N) {
+        const f32_pack<N> x = pack_load<N>(m + from + j), y = pack_load<N>(moment + from + j);
+#pragma unroll
+        for (int i = 0; i < N; i++)
+            sum = fmaf(x.x[i], y.x[i], sum);
+    }
     sum = block_sum(sum);
     if (threadIdx.x == 0)
         part[blockIdx.y * TTT_PARTS + blockIdx.x] = sum;
@@ -416,7 +461,7 @@ typedef struct moment_args {
     int64_t      size;
 } moment_args;
 
-static __global__ void moment_back(moment_args a)
+template <int N> static __global__ void moment_back(moment_args a)
 {
     const int64_t i = blockIdx.y, from = i * a.size;
     float scale = 1.0f, turn = 0.0f;
@@ -430,19 +475,27 @@ static __global__ void moment_back(moment_args a)
     }
     const float mean = a.carry ? a.mean[i / 3] : 0.0f;
     float gate = 0.0f;
-    for (int64_t j = from + (int64_t)blockIdx.x * blockDim.x + threadIdx.x; j < from + a.size;
-         j += (int64_t)TTT_PARTS * blockDim.x) {
-        float y = a.moment[j] * scale;
+    for (int64_t j = from + ((int64_t)blockIdx.x * blockDim.x + threadIdx.x) * N;
+         j < from + a.size; j += (int64_t)TTT_PARTS * blockDim.x * N) {
+        f32_pack<N> y = pack_load<N>(a.moment + j), m = {}, carry = {}, before = {};
+        bf16_pack<N> narrow;
         if (a.scale)
-            y = fmaf(-a.m[j], turn, y);
-        if (a.carry) {
-            y += a.carry[j];
-            a.carry[j] = mean * y;
-            if (a.m_before)
-                gate = fmaf(y, a.m_before[j], gate);
+            m = pack_load<N>(a.m + j);
+        if (a.carry)
+            carry = pack_load<N>(a.carry + j);
+        if (a.carry && a.m_before)
+            before = pack_load<N>(a.m_before + j);
+#pragma unroll
+        for (int k = 0; k < N; k++) {
+            y.x[k] = fmaf(-m.x[k], turn, y.x[k] * scale) + carry.x[k];
+            gate = fmaf(y.x[k], before.x[k], gate);
+            carry.x[k] = mean * y.x[k];
+            narrow.x[k] = __float2bfloat16(y.x[k]);
         }
-        a.moment[j] = y;
-        a.narrow[j] = __float2bfloat16(y);
+        if (a.carry)
+            pack_store<N>(a.carry + j, carry);
+        pack_store<N>(a.moment + j, y);
+        pack_store<N>(a.narrow + j, narrow);
     }
     gate = block_sum(gate);
     if (threadIdx.x == 0)
@@ -472,11 +525,18 @@ static st_status update_back(st_stream *q, const st_ttt_rule *r, const st_ttt_ta
     const renorm_back_args a = {t->now, r->norm == ST_TTT_PRENORM ? t->walk : NULL, t->moment,
                                 t->narrow, t->length, slot.weight, tape->length, slot.row_norm,
                                 r->heads, r->hidden, r->width};
-    renorm_back_rows<<<row_blocks(r->heads * sti_ttt_rows(r)), 32 * WARPS, 0, sti_cuda(q)>>>(a);
+    const unsigned renorm_blocks = row_blocks(r->heads * sti_ttt_rows(r));
+    if (r->hidden % 4 == 0 && r->width % 4 == 0)
+        renorm_back_rows<4><<<renorm_blocks, 32 * WARPS, 0, sti_cuda(q)>>>(a);
+    else
+        renorm_back_rows<1><<<renorm_blocks, 32 * WARPS, 0, sti_cuda(q)>>>(a);
     ST_TRY(sti_launched("ttt renorm_back_rows"));
     if (muon) {
         ST_TRY(newton_schulz_back(q, r, (bf16 *)slot.muon, t));
-        dot_parts<<<blocks, 512, 0, sti_cuda(q)>>>(t->part, slot.momentum, t->moment, size);
+        if (size % 4 == 0)
+            dot_parts<4><<<blocks, 512, 0, sti_cuda(q)>>>(t->part, slot.momentum, t->moment, size);
+        else
+            dot_parts<1><<<blocks, 512, 0, sti_cuda(q)>>>(t->part, slot.momentum, t->moment, size);
         ST_TRY(sti_launched("ttt dot_parts"));
     }
     const bool momentum = r->momentum == ST_TTT_MOMENTUM;
@@ -485,7 +545,10 @@ static st_status update_back(st_stream *q, const st_ttt_rule *r, const st_ttt_ta
     const moment_args m = {t->moment, t->narrow, momentum ? t->carry : NULL, t->gate,
                            slot.momentum, first ? NULL : before.momentum, slot.mu_mean,
                            muon ? slot.scale : NULL, t->part, size};
-    moment_back<<<blocks, 512, 0, sti_cuda(q)>>>(m);
+    if (size % 4 == 0)
+        moment_back<4><<<blocks, 512, 0, sti_cuda(q)>>>(m);
+    else
+        moment_back<1><<<blocks, 512, 0, sti_cuda(q)>>>(m);
     return sti_launched("ttt moment_back");
 }
 
