@@ -215,7 +215,13 @@ static st_status parse_all(st_json_doc **doc, st_failure_list *failures, st_aren
     ST_TRY(add_failure(failures, arena, NULL, path,
                        st_within(twice ? ST_FAIL(ST_ERR_DATA, "%.160s: the last one is read",
                                                  s.text) : s, "%s", path)));
-    return twice ? st_json_parse_keep_last(doc, bytes) : st_ok();
+    if (!twice)
+        return st_ok();
+    s = st_json_parse_keep_last(doc, bytes);
+    if (s.code == ST_OK || s.code == ST_ERR_MEMORY)
+        return s;
+    /* Behind the key that stands twice there is worse. */
+    return add_failure(failures, arena, NULL, path, st_within(s, "%s", path));
 }
 
 st_status st_scene_parse(st_scene_list *list, st_failure_list *failures, st_arena *arena,

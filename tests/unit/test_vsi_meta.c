@@ -268,6 +268,18 @@ static void a_scene_that_stands_twice_in_a_file_is_told(void **state)
     assert_near(f->list.scenes[0].room.area_m2, 9.6, 0.0);
 }
 
+/* A key that stands twice, and behind it no JSON: both are told, and other files go on. */
+static void a_second_fault_behind_a_doubled_key_is_told(void **state)
+{
+    fixture *f = *state;
+    read_text(f, "{\"a\":" SCENE("9.5", "{}", "{}") ",\n\"a\":" SCENE("9.6", "{}", "{}") ", max}");
+    assert_int_equal(f->list.count, 0);
+    assert_int_equal(f->failures.count, 2);
+    assert_non_null(strstr(f->failures.failures[0].why.text, "duplicate object key"));
+    assert_non_null(strstr(f->failures.failures[1].why.text, "line 2"));
+    assert_non_null(strstr(f->failures.failures[1].why.text, f->path));
+}
+
 /* The published files: all boxes bound their corners, and the known contradictions show. */
 static void published_metadata_reads(void **state)
 {
@@ -306,6 +318,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_files_are_named, make, unmake),
         cmocka_unit_test_setup_teardown(every_truncation_is_refused, make, unmake),
         cmocka_unit_test_setup_teardown(a_scene_that_comes_again_must_say_the_same, make, unmake),
+        cmocka_unit_test_setup_teardown(a_second_fault_behind_a_doubled_key_is_told, make, unmake),
         cmocka_unit_test_setup_teardown(a_scene_that_stands_twice_in_a_file_is_told, make, unmake),
         cmocka_unit_test_setup_teardown(published_metadata_reads, make, unmake),
     };
