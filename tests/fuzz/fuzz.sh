@@ -17,8 +17,8 @@ for name in $names; do
         -artifact_prefix="build/fuzz/findings/$name-" "build/fuzz/grown/$name" "tests/fuzz/corpus/$name" \
         > "build/fuzz/$name.log" 2>&1
     code=$?
-    [ $code -eq 0 ] || { bad=1; grep -E "ERROR|SUMMARY" "build/fuzz/$name.log" | head -3; }
+    [ $code -eq 0 ] || { bad=1; grep -aE "ERROR|SUMMARY" "build/fuzz/$name.log" | head -3; }
     printf '%-16s %s  %s\n' "$name" "$([ $code -eq 0 ] && echo clean || echo FOUND)" \
-        "$(grep -E '^Done|DONE' "build/fuzz/$name.log" | tail -1)"
+        "$(grep -aE '^Done|DONE' "build/fuzz/$name.log" | tail -1)"
 done
 exit $bad
