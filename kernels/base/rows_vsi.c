@@ -161,6 +161,8 @@ static st_status parse_array(st_vsi_rows *rows, st_arena *arena, st_str text)
         row.parent = NULL;                  /* paths in sentences start at the row */
         s = st_within(read_row(rows, arena, row, i + 1), "row %zu", i + 1);
     }
+    if (s.code == ST_OK && st_json_count(root) == 0)
+        s = ST_FAIL(ST_ERR_FORMAT, "expected rows, found an empty array");
     st_json_free(doc);
     return s;
 }

@@ -84,6 +84,7 @@ static void bad_rows_are_named(void **state)
 #define REFUSED(text, sentence)                                                                   \
     must_fail(st_vsi_rows_parse(&f->rows, &f->arena, st_str_from(text)), ST_ERR_FORMAT, sentence)
     REFUSED("", "expected rows, found an empty file");
+    REFUSED("[]\n", "expected rows, found an empty array");
     REFUSED("\n\n{\"id\":1,}", "line 3, column 9: string or '}' expected near '}'");
     REFUSED("[{\"id\":1},", "line 1, column 10: ']' expected near end of file");
     REFUSED("7", "line 1: document: expected an object, found an integer");
