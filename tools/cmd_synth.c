@@ -65,6 +65,8 @@ static st_status run_synth(st_exit *exit_code, const st_args *args)
     st_furniture *furniture = NULL;
     if (library)
         ST_TRY(st_furniture_open(&furniture, library));
+    if (library)
+        st_say(args, "%s: %zu models to choose from", library, st_furniture_count(furniture));
     settings.furniture = furniture;
     const st_status s = st_synth_write(&run, &settings);
     st_furniture_close(furniture);
