@@ -267,14 +267,3 @@ bool st_rings_contain(const st_ring *rings, size_t count, double x_m, double y_m
         }
     return inside;
 }
-
-double st_rings_distance(const st_ring *rings, size_t count, double x_m, double y_m)
-{
-    double least = INFINITY;
-    for (size_t r = 0; r < count; r++)
-        for (size_t i = 0; i < rings[r].count; i++)
-            least = fmin(least, sti_segment_apart(rings[r].xy_m[i],
-                                                  rings[r].xy_m[(i + 1) % rings[r].count], x_m,
-                                                  y_m));
-    return least;
-}

@@ -65,9 +65,6 @@ double st_ring_area(const st_ring *ring);       /* negative for a hole */
 /* Is the point inside an odd number of rings? */
 bool st_rings_contain(const st_ring *rings, size_t count, double x_m, double y_m);
 
-/* Distance to the nearest border, from either side; infinite without rings. */
-double st_rings_distance(const st_ring *rings, size_t count, double x_m, double y_m);
-
 /* The first point in file order of every cell: (N,3) to (K,2) in the arena. The cells are fixed to
  * the scene frame, so a turned room keeps other points: its area differs by about 0.1 percent.
  *

@@ -189,7 +189,8 @@ st_footprint st_footprint_intersection(const st_footprint *a, const st_footprint
     return poly;
 }
 
-double sti_segment_apart(const double a[2], const double b[2], double x, double y)
+/* Distance of (x,y) to the segment from a to b. */
+static double segment_apart(const double a[2], const double b[2], double x, double y)
 {
     const double ux = b[0] - a[0], uy = b[1] - a[1], wx = x - a[0], wy = y - a[1];
     const double length2 = ux * ux + uy * uy;
@@ -205,7 +206,7 @@ double st_footprint_point_distance(const st_footprint *f, double x_m, double y_m
     for (int i = 0; i < f->count; i++) {
         const double *a = f->xy_m[i], *b = f->xy_m[(i + 1) % f->count];
         inside = inside && left_of(a, b, p) >= 0.0;
-        least = fmin(least, sti_segment_apart(a, b, x_m, y_m));
+        least = fmin(least, segment_apart(a, b, x_m, y_m));
     }
     return inside ? 0.0 : least;
 }

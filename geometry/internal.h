@@ -61,9 +61,6 @@ ST_CHECKED st_status sti_points_distinct(double (**points)[3], size_t *count, st
  */
 size_t sti_hull_xy(double (*xy)[2], size_t n, double (*spare)[2]);
 
-/* Distance of (x,y) to the segment from a to b. */
-double sti_segment_apart(const double a[2], const double b[2], double x, double y);
-
 /* The least-area rectangle around a convex polygon, one side flush with an edge. */
 typedef struct sti_rectangle {
     double turn_rad;            /* from +X to the first side, in (-pi/4, pi/4]   */
