@@ -1,6 +1,7 @@
 /* cmd_ask.c - questions about a video. */
 #include "tools/commands.h"
 
+#include "kernels/base/files.h"
 #include "kernels/base/json.h"
 #include "kernels/media/frames.h"
 #include "model/talk.h"
@@ -349,6 +350,15 @@ static st_status ask(ask_run *run, const char *question)
     return s;
 }
 
+/* Where a session cannot be written is said before a long video is read, not after. */
+static st_status check_save(const char *path)
+{
+    st_out out;
+    ST_TRY(st_out_open(&out, path));
+    st_out_discard(&out);
+    return st_ok();
+}
+
 static st_status work(ask_run *run)
 {
     const st_args *args = run->args;
@@ -361,6 +371,8 @@ static st_status work(ask_run *run)
     ST_TRY(read_size(run));
     ST_TRY(st_args_double(args, "fps", 1e-6, 1e6, &run->fps));
     ST_TRY(st_args_int(args, "max-frames", 1, 1 << 20, &run->frames_max));
+    if (save)
+        ST_TRY(check_save(save));
     ST_TRY(open_model(run));
     if (video) {
         ST_TRY(st_frames_open(&run->source, video, run->fps));
