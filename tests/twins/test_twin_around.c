@@ -196,11 +196,13 @@ static void readouts_agree(void **state)
     }
 }
 
-/* Two videos, 3 grids of 3x4 and 2 grids of 1x7, among text; then the same tokens unmixed. */
-enum { T = 3 * 12 + 2 * 7 + 50, GRIDS = 5, REST = 50 };
+/* Three videos, 3 grids of 3x4, 2 grids of 1x7 and 3 grids of 2x33, among text; then the same
+ * tokens unmixed. */
+enum { T = 3 * 12 + 2 * 7 + 3 * 66 + 50, GRIDS = 8, REST = 50 };
 
 static const st_grid grids[GRIDS] = {{1, 3, 4, 1, 15}, {15, 3, 4, 1, 30}, {30, 3, 4, 15, 30},
-                                     {45, 1, 7, 45, 52}, {52, 1, 7, 45, 52}};
+                                     {45, 1, 7, 45, 52}, {52, 1, 7, 45, 52}, {60, 2, 33, 60, 127},
+                                     {127, 2, 33, 60, 200}, {200, 2, 33, 127, 200}};
 
 static void rest_rows(int32_t rest[REST])
 {
