@@ -8,6 +8,7 @@
 #include "check.h"
 
 #include "datagen/questions/questions.h"
+#include "datagen/scene/route.h"
 
 enum { MADE_OBJECTS_MAX = 64 };
 
@@ -149,6 +150,28 @@ static inline void made_furnished(made *m, const char *name, int turn)
     for (int i = 0; i < 2 + turn % 5; i++)
         made_cube(m, "chair", -6.0 + 0.7 * i, 4.0);
     made_end(m);
+}
+
+/* Let somebody walk through a made room: a floor around its boxes, free where a robot fits, and the
+ * routes on it. They live in the arena. */
+static inline void made_walkable(made *m, st_arena *arena)
+{
+    enum { SIDE = 400 };
+    st_floor_grid grid = {.origin_m = {-10, -10}, .columns = SIDE, .rows = SIDE};
+    must(ST_ALLOC(arena, &grid.cells, SIDE * SIDE));
+    for (int64_t c = 0; c < SIDE * SIDE; c++) {
+        double xy[2], gap_m = 10;
+        st_floor_grid_center(&grid, c, xy);
+        for (size_t i = 0; i < m->scene.object_count; i++) {
+            const st_footprint feet = st_obb_footprint(&m->objects[i].box);
+            gap_m = fmin(gap_m, st_footprint_point_distance(&feet, xy[0], xy[1]));
+        }
+        grid.cells[c] = ST_CELL_ROOM | ST_CELL_FLOOR | (gap_m > 0.22 ? ST_CELL_FREE : 0) |
+                        (gap_m == 0 ? ST_CELL_OBSTACLE : 0);
+    }
+    made_end(m);
+    must(st_routes_find(&m->scene.routes, &m->scene.route_count, arena, &m->scene, &grid));
+    m->scene.has_routes = true;
 }
 
 #endif

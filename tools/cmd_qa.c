@@ -226,7 +226,7 @@ static void name_what_is_missing(const qa_run *run)
         if (!pool->withheld)
             continue;
         fprintf(stderr, "spatial qa: %s", st_question_name(pool->type));
-        if (pool->type == ST_QUESTION_REL_DISTANCE)
+        if (pool->type == ST_QUESTION_REL_DISTANCE || pool->type == ST_QUESTION_ROUTE)
             fprintf(stderr, " with %d options", pool->options);
         fprintf(stderr, ": withheld: %s\n", pool->withheld);
     }

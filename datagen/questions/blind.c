@@ -312,5 +312,7 @@ st_status sti_pool_blind(st_blind *blind, st_arena *arena, const sti_pool *pool,
         blind->nearest_prior = (double)hits / n;
         return st_ok();
     }
+    if (pool->type == ST_QUESTION_ROUTE)
+        return st_ok();
     return guess_sectors(&blind->sector_prior, arena, pool);
 }

@@ -17,6 +17,8 @@ const sti_family *sti_family_of(st_question type)
         return &sti_family_abs_distance;
     case ST_QUESTION_REL_DISTANCE:
         return &sti_family_rel_distance;
+    case ST_QUESTION_ROUTE:
+        return &sti_family_route;
     case ST_QUESTION_DIRECTION_EASY:
     case ST_QUESTION_DIRECTION_MEDIUM:
     case ST_QUESTION_DIRECTION_HARD:
@@ -70,6 +72,7 @@ st_status sti_candidates_find(sti_candidates *all, const sti_facts *facts)
     static const sti_family *const families[] = {
         &sti_family_counting,     &sti_family_object_size,  &sti_family_room_size,
         &sti_family_abs_distance, &sti_family_rel_distance, &sti_family_direction,
+        &sti_family_route,
     };
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
         ST_TRY(families[i]->find(all, facts));

@@ -44,6 +44,23 @@ static const char *label_of(const st_record *record, const char *role)
     return "";
 }
 
+/* The steps of a route: its referents are the start, what is faced, and the waypoints. */
+static st_status list_steps(const char **steps, st_arena *arena, const st_record *record)
+{
+    const char *waypoints[ST_REFERENTS_MAX];
+    const int count = record->referent_count - 2;
+    for (int i = 0; i < count; i++)
+        waypoints[i] = record->referents[2 + i].label;
+    st_text text;
+    st_text_init(&text);
+    sti_route_steps(&text, record->referents[1].label, waypoints, count);
+    st_status s = st_text_check(&text);
+    if (s.code == ST_OK)
+        s = st_arena_copy_text(arena, steps, text.data, text.size);
+    st_text_free(&text);
+    return s;
+}
+
 st_status sti_compose_text(const char **question, st_arena *arena, const st_record *record,
                            const st_template *which)
 {
@@ -52,9 +69,10 @@ st_status sti_compose_text(const char **question, st_arena *arena, const st_reco
         {"label", label_of(record, "object")},  {"a", label_of(record, "a")},
         {"b", label_of(record, "b")},           {"p", label_of(record, "positioning")},
         {"o", label_of(record, "orienting")},   {"q", label_of(record, "querying")},
-        {"anchor", label_of(record, "anchor")},
+        {"anchor", label_of(record, "anchor")}, {"start", label_of(record, "start")},
+        {"facing", label_of(record, "facing")},
     };
-    size_t count = 7;
+    size_t count = 9;
     static const char *const names[] = {"o1", "o2", "o3", "o4"};
     const char *labels[ST_OPTIONS_MAX];
     if (which->type == ST_QUESTION_REL_DISTANCE) {
@@ -66,6 +84,11 @@ st_status sti_compose_text(const char **question, st_arena *arena, const st_reco
         const char *list;
         ST_TRY(st_template_list_options(arena, &list, labels, record->option_count));
         slots[count++] = (st_slot){"options", list};
+    }
+    if (which->type == ST_QUESTION_ROUTE) {
+        slots[count++] = (st_slot){"goal", record->referents[record->referent_count - 1].label};
+        slots[count].name = "steps";
+        ST_TRY(list_steps(&slots[count++].value, arena, record));
     }
     st_text text;
     st_text_init(&text);

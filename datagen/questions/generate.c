@@ -215,16 +215,38 @@ static st_status keep_answers(st_qa_pool *told, st_arena *arena, const sti_pool 
     return st_ok();
 }
 
-static st_status run_pool(st_qa_result *result, st_qa_pool *told, st_arena *arena, sti_pool *pool,
-                          const st_template_pack *pack, const st_qa_settings *settings)
+/* Caps per scene, then what makes a pool hard to guess. */
+static st_status thin_pool(st_qa_pool *told, st_arena *arena, sti_pool *pool,
+                           const st_qa_settings *settings)
 {
-    told->found = (int64_t)pool->count;
     ST_TRY(sti_pool_cap(pool, arena, settings));
     ST_TRY(sti_pool_limit(pool, arena, settings));
     told->capped = (int64_t)pool->count;
     if (!settings->no_debias)
         ST_TRY(sti_pool_balance(pool, arena, settings));
     told->kept = (int64_t)pool->count;
+    return st_ok();
+}
+
+/* The same for the two pools of routes, told (2), pools (2). */
+static st_status thin_routes(st_qa_pool *told, st_arena *arena, sti_pool *pools,
+                             const st_qa_settings *settings)
+{
+    ST_TRY(sti_routes_cap(&pools[0], &pools[1], arena, settings));
+    told[0].capped = (int64_t)pools[0].count;
+    told[1].capped = (int64_t)pools[1].count;
+    if (!settings->no_debias)
+        ST_TRY(sti_routes_balance(&pools[0], &pools[1], arena, settings));
+    told[0].kept = (int64_t)pools[0].count;
+    told[1].kept = (int64_t)pools[1].count;
+    return st_ok();
+}
+
+/* Judge what is left of a pool, and write it. */
+static st_status finish_pool(st_qa_result *result, st_qa_pool *told, st_arena *arena,
+                             const sti_pool *pool, const st_template_pack *pack,
+                             const st_qa_settings *settings)
+{
     ST_TRY(sti_pool_blind(&told->blind, arena, pool, &settings->thresholds));
     ST_TRY(sti_pool_verdict(&told->withheld, arena, pool, &told->blind, settings));
     ST_TRY(keep_answers(told, arena, pool));
@@ -267,6 +289,8 @@ void st_qa_pools_init(st_qa_result *result)
         {.type = ST_QUESTION_DIRECTION_EASY, .options = 2},
         {.type = ST_QUESTION_DIRECTION_MEDIUM, .options = 3},
         {.type = ST_QUESTION_DIRECTION_HARD, .options = 4},
+        {.type = ST_QUESTION_ROUTE, .options = 3},
+        {.type = ST_QUESTION_ROUTE, .options = 4},
     };
     memcpy(result->pools, pools, sizeof pools);
 }
@@ -277,16 +301,25 @@ static st_status run_pools(st_qa_result *result, st_arena *arena, sti_candidate 
 {
     st_qa_pools_init(result);
     ST_TRY(ST_ALLOC(arena, &result->records, count));
+    sti_pool pools[ST_QA_POOLS];
     for (size_t p = 0, start = 0; p < ST_QA_POOLS; p++) {
         size_t end = start;
         st_qa_pool *told = &result->pools[p];
         while (end < count && sorted[end]->type == told->type &&
                sorted[end]->options == told->options)
             end++;
-        sti_pool pool = {told->type, told->options, sorted + start, end - start};
-        ST_TRY(run_pool(result, told, arena, &pool, pack, settings));
+        pools[p] = (sti_pool){told->type, told->options, sorted + start, end - start};
+        told->found = (int64_t)pools[p].count;
         start = end;
     }
+    for (size_t p = 0; p < ST_QA_POOLS; p++) {
+        if (pools[p].type != ST_QUESTION_ROUTE)
+            ST_TRY(thin_pool(&result->pools[p], arena, &pools[p], settings));
+        else if (pools[p].options == 3)     /* the other pool of routes stands behind it */
+            ST_TRY(thin_routes(&result->pools[p], arena, &pools[p], settings));
+    }
+    for (size_t p = 0; p < ST_QA_POOLS; p++)
+        ST_TRY(finish_pool(result, &result->pools[p], arena, &pools[p], pack, settings));
     qsort(result->records, result->record_count, sizeof *result->records, by_record);
     return st_ok();
 }

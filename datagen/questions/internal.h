@@ -6,6 +6,7 @@
 #define STI_QUESTIONS_INTERNAL_H
 
 #include "datagen/questions/questions.h"
+#include "datagen/questions/route_options.h"
 #include "kernels/base/rng.h"
 
 /* --- templates ------------------------------------------------------------------------------- */
@@ -102,6 +103,7 @@ extern const sti_family sti_family_abs_distance;    /* slot: object a, object b 
 extern const sti_family sti_family_rel_distance;    /* slot: anchor object, then kinds, the
                                                        nearest first, the others by label   */
 extern const sti_family sti_family_direction;       /* slot: objects p, o, q                */
+extern const sti_family sti_family_route;           /* slot: route of the scene             */
 
 /* The family that answers a type. */
 const sti_family *sti_family_of(st_question type);
@@ -131,6 +133,26 @@ int         sti_sector_of(st_question type, double bearing_deg);
 /* Degrees to the nearest border between sectors. */
 double      sti_sector_margin_deg(st_question type, double bearing_deg);
 
+/* The words of a route: "1. [fill in], 2. walk ahead until the sofa, 3. ..."; no turn before the
+ * first leg when it leads to what is faced.
+ *
+ *   waypoints  (count) labels
+ */
+void sti_route_steps(st_text *out, const char *facing, const char *const *waypoints, int count);
+
+/* The turns of a route and their rivals as texts, the answer first; drawn by the labels of the
+ * record, so that a checker can redo it. */
+ST_CHECKED st_status sti_route_contents(const char *contents[ST_OPTIONS_MAX], int *count,
+                                        st_arena *arena, const st_record *record,
+                                        const st_turns *answer);
+
+/* Names in records of routes: roles, and the inputs of every leg. */
+typedef struct sti_route_names {
+    const char *heading, *turn, *stop_x, *stop_y;
+} sti_route_names;
+extern const char *const     sti_route_roles[2 + ST_ROUTE_LEGS_MAX];
+extern const sti_route_names sti_route_inputs[ST_ROUTE_LEGS_MAX];
+
 /* --- pools: phase 2 --------------------------------------------------------------------------- */
 
 /* Candidates of one pool; `list` is moved about and shortened by the steps below. */
@@ -148,6 +170,16 @@ ST_CHECKED st_status sti_pool_cap(sti_pool *pool, st_arena *arena, const st_qa_s
 /* Drop what a type allows few of, balanced or not: counts of one. */
 ST_CHECKED st_status sti_pool_limit(sti_pool *pool, st_arena *arena,
                                     const st_qa_settings *settings);
+
+/* The same for routes, whose two pools share a cap; when balancing, a scene gives what all lack
+ * most. And the rules of data.md 5.9, step 8, for both together. */
+ST_CHECKED st_status sti_routes_cap(sti_pool *three, sti_pool *four, st_arena *arena,
+                                    const st_qa_settings *settings);
+ST_CHECKED st_status sti_routes_balance(sti_pool *three, sti_pool *four, st_arena *arena,
+                                        const st_qa_settings *settings);
+
+/* Cut the most frequent contents until none has more than `share` of the pool. */
+ST_CHECKED st_status sti_pool_level(sti_pool *pool, st_arena *arena, double share);
 
 /* Drop candidates until the rules of the type hold as far as they can (data.md 5.2 to 5.7). */
 ST_CHECKED st_status sti_pool_balance(sti_pool *pool, st_arena *arena,

@@ -110,7 +110,8 @@ static st_status lint_row(const lint_run *run, size_t index, st_arena *words, st
                               .scene = find_scene(run, row)};
 
     *result = (st_lint_row){.first = index};
-    const bool known = st_question_find(&task.type, row->question_type);
+    const bool known = st_question_find(&task.type, row->question_type) &&
+                       task.type != ST_QUESTION_ROUTE;      /* boxes know no floor to walk on */
     if (known)
         ST_TRY(read_question(&reading, &found, run, scratch, task.type, row->question));
     task.reading = found ? &reading : NULL;

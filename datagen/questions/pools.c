@@ -90,6 +90,7 @@ static size_t cap_of(const sti_pool *pool, const st_thresholds *t)
         return (size_t)t->cap_direction_medium;
     case ST_QUESTION_DIRECTION_HARD:
         return (size_t)t->cap_direction_hard;
+    case ST_QUESTION_ROUTE:             /* sti_routes_cap: its two pools share a cap */
     case ST_QUESTION_COUNT:
         break;
     }
@@ -208,6 +209,11 @@ static st_status level(sti_pool *pool, st_arena *arena, text_of *text, double sh
         limit[i] = c;
     cut_to(pool, which, limit, used);
     return st_ok();
+}
+
+st_status sti_pool_level(sti_pool *pool, st_arena *arena, double share)
+{
+    return level(pool, arena, content_of, share);
 }
 
 /* Rows that answer 1 are asked to keep "several" from being sure; few of them do. */
@@ -378,6 +384,7 @@ st_status sti_pool_balance(sti_pool *pool, st_arena *arena, const st_qa_settings
     case ST_QUESTION_DIRECTION_MEDIUM:
     case ST_QUESTION_DIRECTION_HARD:
         return balance_sectors(pool, arena, t);
+    case ST_QUESTION_ROUTE:             /* sti_routes_balance */
     case ST_QUESTION_ROOM_SIZE:         /* one row a scene: there is nothing to choose among */
     case ST_QUESTION_COUNT:
         break;

@@ -1,6 +1,7 @@
 /* prove.c - read a row as a claim, derive what it should say, and name the first difference. */
 #include "datagen/questions/prove.h"
 
+#include "datagen/questions/internal.h"
 #include "datagen/questions/phrasings.h"
 #include "datagen/questions/prove_internal.h"
 
@@ -278,6 +279,29 @@ st_status st_prove_record(st_finding *finding, st_text *steps, st_arena *arena,
     return why ? refute(finding, why) : st_ok();
 }
 
+/* The waypoints of the scene's route whose steps these are; none when there is no such route. */
+static st_status read_waypoints(sti_claim *claim, const char *steps)
+{
+    const st_scene *scene = claim->scene;
+    st_text text;
+    st_text_init(&text);
+    for (size_t r = 0; r < scene->route_count && claim->label_count == 2; r++) {
+        const st_route *route = &scene->routes[r];
+        const char *labels[ST_ROUTE_LEGS_MAX];
+        for (int i = 0; i < route->leg_count; i++)
+            labels[i] = scene->objects[route->legs[i].object].label;
+        st_text_clear(&text);
+        sti_route_steps(&text, claim->labels[1], labels, route->leg_count);
+        if (!st_str_is(st_text_view(&text), steps))
+            continue;
+        memcpy(claim->labels + 2, labels, (size_t)route->leg_count * sizeof *labels);
+        claim->label_count += route->leg_count;
+    }
+    const st_status s = st_text_check(&text);
+    st_text_free(&text);
+    return s;
+}
+
 /* The labels of a question's words, in the order of a claim. */
 static st_status read_labels(sti_claim *claim, bool *found, st_arena *arena,
                              const st_template_pack *pack, const char *question,
@@ -285,7 +309,7 @@ static st_status read_labels(sti_claim *claim, bool *found, st_arena *arena,
 {
     static const char *const slots[ST_QUESTION_COUNT][4] = {
         {"label"}, {"label"}, {NULL}, {"a", "b"}, {"anchor"},
-        {"p", "o", "q"}, {"p", "o", "q"}, {"p", "o", "q"},
+        {"p", "o", "q"}, {"p", "o", "q"}, {"p", "o", "q"}, {"start", "facing"},
     };
     st_reading reading;
     ST_TRY(st_phrasing_read(&reading, found, arena, pack, claim->type, question));
@@ -301,6 +325,8 @@ static st_status read_labels(sti_claim *claim, bool *found, st_arena *arena,
             claim->labels[claim->label_count++] = options[i] + (lettered ? 3 : 0);
     }
     claim->template_id = reading.template->id;
+    if (claim->type == ST_QUESTION_ROUTE)
+        return read_waypoints(claim, st_reading_slot(&reading, "steps"));
     return st_ok();
 }
 

@@ -398,11 +398,57 @@ static st_status expect_direction(work *w)
     return sti_add_boxes(w->out, w->arena, w->scene, object, 3);
 }
 
+/* --- routes ----------------------------------------------------------------------------------- */
+
+static void add_walk(work *w, const sti_walk *walk)
+{
+    const st_route *route = walk->route;
+    sti_add_input(w->out, "from_x_m", route->from_m[0]);
+    sti_add_input(w->out, "from_y_m", route->from_m[1]);
+    sti_add_input(w->out, "facing_deg", walk->facing_deg);
+    for (int i = 0; i < route->leg_count; i++) {
+        sti_add_input(w->out, sti_route_inputs[i].heading, walk->heading_deg[i]);
+        sti_add_input(w->out, sti_route_inputs[i].turn, walk->turn_deg[i]);
+        sti_add_input(w->out, sti_route_inputs[i].stop_x, route->legs[i].stop_m[0]);
+        sti_add_input(w->out, sti_route_inputs[i].stop_y, route->legs[i].stop_m[1]);
+    }
+}
+
+static st_status expect_route(work *w)
+{
+    const int count = w->claim->label_count;
+    int objects[2 + ST_ROUTE_LEGS_MAX] = {0}, options;
+    if (count < 3 || count > 2 + ST_ROUTE_LEGS_MAX)
+        return REFUSE(w, "no route of the scene takes these steps");
+    for (int i = 0; i < count; i++)
+        ST_TRY(single(&objects[i], w, sti_route_roles[i], w->claim->labels[i]));
+    if (refused(w))
+        return st_ok();
+    sti_walk walk;
+    ST_TRY(sti_walk_route(&walk, w->why, w->arena, w->scene, objects, count));
+    if (refused(w))
+        return st_ok();
+    w->out->proof.unit = "deg";
+    w->out->proof.rule = ST_QA_RULES " Q-27";
+    w->out->proof.raw_value = sti_proof_number(walk.first_deg);
+    add_walk(w, &walk);
+    ST_TRY(margin(w, "turn_deg", walk.turn_margin_deg));
+    ST_TRY(margin(w, "leg_min_m", walk.shortest_m - ST_ROUTE_LEG_M_MIN));
+    ST_TRY(margin(w, "leg_max_m", ST_ROUTE_LEG_M_MAX - walk.longest_m));
+    ST_TRY(margin(w, "facing_min_m", walk.facing_m - ST_ROUTE_FACING_M_MIN));
+    ST_TRY(margin(w, "clearance_m", walk.route->clearance_m));
+    ST_TRY(margin(w, "robust_share",
+                  (double)walk.route->robust_kept / walk.route->robust_cases - 7.0 / 9.0));
+    ST_TRY(sti_route_contents(w->contents, &options, w->arena, w->out, &walk.answer));
+    w->out->option_count = options;
+    return sti_add_boxes(w->out, w->arena, w->scene, objects, count);
+}
+
 /* --- all together ----------------------------------------------------------------------------- */
 
 static st_status expect_answer(work *w)
 {
-    static const int labels_needed[ST_QUESTION_COUNT] = {1, 1, 0, 2, -1, 3, 3, 3};
+    static const int labels_needed[ST_QUESTION_COUNT] = {1, 1, 0, 2, -1, 3, 3, 3, -1};
     const int needed = labels_needed[w->claim->type];
     if (needed >= 0 && w->claim->label_count != needed)
         return REFUSE(w, "expected %d objects in their roles, found %d", needed,
@@ -418,6 +464,8 @@ static st_status expect_answer(work *w)
         return expect_abs_distance(w);
     case ST_QUESTION_REL_DISTANCE:
         return expect_rel_distance(w);
+    case ST_QUESTION_ROUTE:
+        return expect_route(w);
     case ST_QUESTION_DIRECTION_EASY:
     case ST_QUESTION_DIRECTION_MEDIUM:
     case ST_QUESTION_DIRECTION_HARD:

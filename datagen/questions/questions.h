@@ -1,8 +1,8 @@
 /* questions.h - from scene metadata to questions with proven answers, and back: the door.
  *
  * A *candidate* is a question that could be asked of a scene, with its answer and its margins. A
- * *pool* is all that compete with each other: one question type, and for rel_distance one number of
- * options. A *content* is an answer before it gets a letter: "chair", "left", "2.4".
+ * *pool* is all that compete with each other: one question type, and for rel_distance and routes
+ * one number of options. A *content* is an answer before it gets a letter: "chair", "left", "2.4".
  *
  * Generation has two phases (data.md Q-2). Phase 1 looks at one scene at a time, on many threads,
  * and makes candidates. Phase 2 looks at all of them: it keeps some per scene, drops what would let
@@ -55,7 +55,7 @@ typedef struct st_blind {
     double bound_share, bound_mra;      /* what the first and third, or the MRA, may reach */
 } st_blind;
 
-enum { ST_QA_POOLS = ST_QUESTION_COUNT + 2 };
+enum { ST_QA_POOLS = ST_QUESTION_COUNT + 3 };
 
 typedef struct st_qa_answer {
     const char *content;

@@ -10,7 +10,7 @@ static const char *const letter_names[ST_OPTIONS_MAX] = {"A", "B", "C", "D", "E"
 
 const char *st_qa_pool_name(char name[64], const st_qa_pool *pool)
 {
-    if (pool->type == ST_QUESTION_REL_DISTANCE)
+    if (pool->type == ST_QUESTION_REL_DISTANCE || pool->type == ST_QUESTION_ROUTE)
         snprintf(name, 64, "%s/%d", st_question_name(pool->type), pool->options);
     else
         snprintf(name, 64, "%s", st_question_name(pool->type));

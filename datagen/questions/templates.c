@@ -17,6 +17,7 @@ static const char *const question_names[ST_QUESTION_COUNT] = {
     "object_rel_direction_easy",
     "object_rel_direction_medium",
     "object_rel_direction_hard",
+    "route_planning",
 };
 
 /* The slots of each type, in the order of the bits that `slot_bits` gives. */
@@ -29,6 +30,7 @@ static const char *const slot_names[ST_QUESTION_COUNT][SLOTS_NEEDED_MAX] = {
     [ST_QUESTION_DIRECTION_EASY] = {"p", "o", "q"},
     [ST_QUESTION_DIRECTION_MEDIUM] = {"p", "o", "q"},
     [ST_QUESTION_DIRECTION_HARD] = {"p", "o", "q"},
+    [ST_QUESTION_ROUTE] = {"start", "facing", "goal", "steps"},
 };
 
 const char *st_question_name(st_question question)

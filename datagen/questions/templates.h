@@ -14,7 +14,9 @@
  *         object_abs_distance                       {a} {b}
  *         object_rel_distance                       {anchor}, and {options} or {o1} .. {o4}
  *         object_rel_direction_easy, _medium, _hard {p} {o} {q}
+ *         route_planning                            {start} {facing} {goal} {steps}
  *
+ * {steps} prints as "1. [fill in], 2. walk ahead until the sofa", and so on.
  * {options} prints as "chair, sofa, table". A template with {o1} .. {on} is for n options only; one
  * with {options} serves any number. A brace that opens no slot is refused.
  *
@@ -28,7 +30,8 @@
 #include "kernels/base/status.h"
 #include "kernels/base/text.h"
 
-/* The question types that metadata alone can answer, in the order of data.md 5.1. */
+/* The question types that a scene can answer, in the order of data.md 5.1; routes ask for one that
+ * was measured. */
 typedef enum st_question {
     ST_QUESTION_COUNTING,
     ST_QUESTION_SIZE,
@@ -38,6 +41,7 @@ typedef enum st_question {
     ST_QUESTION_DIRECTION_EASY,
     ST_QUESTION_DIRECTION_MEDIUM,
     ST_QUESTION_DIRECTION_HARD,
+    ST_QUESTION_ROUTE,
     ST_QUESTION_COUNT
 } st_question;
 

@@ -49,6 +49,13 @@
     X(bearing_margin_deg, 20.0, "Q-25")                                                           \
     X(sector_ratio, 1.25, "Q-25")       /* fullest sector over the rarest; the     */             \
                                         /* bound of Q-43 asks for more than 1.5    */             \
+    /* route_planning */                                                                          \
+    X(route_blanks_1_share, 0.35, "Q-27") /* rows by number of blanks; those with  */             \
+    X(route_blanks_2_share, 0.45, "Q-27") /* two may have more, they fill up       */             \
+    X(route_blanks_3_share, 0.15, "Q-27")                                                         \
+    X(route_blanks_4_share, 0.05, "Q-27")                                                         \
+    X(route_back_share, 0.15, "Q-27")   /* of all turns, at least                  */             \
+    X(route_side_ratio, 1.25, "Q-27")   /* left over right, right over left        */             \
     /* rows kept per scene */                                                                     \
     X(cap_counting, 6, "Q-11")                                                                    \
     X(cap_size, 8, "Q-11")                                                                        \
@@ -60,6 +67,7 @@
     X(cap_direction_easy, 4, "Q-11")                                                              \
     X(cap_direction_medium, 6, "Q-11")                                                            \
     X(cap_direction_hard, 6, "Q-11")                                                              \
+    X(cap_route, 2, "Q-11")                                                                       \
     X(candidates_per_content, 24, "Q-2") /* kept between the phases: of one scene, */             \
                                         /* type and answer                         */             \
     /* bounds on what a blind guesser may score */                                                \

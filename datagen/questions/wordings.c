@@ -100,6 +100,20 @@ static const st_template wordings[] = {
      "A cross is drawn on the floor at the {p}, one arm pointing at the {o}. Which quarter does "
      "the {q} fall into, as seen along that arm: front-left, front-right, back-left or "
      "back-right?", 0},
+
+    {"route-1", ST_QUESTION_ROUTE,
+     "A robot stands at the {start}, looking at the {facing}, and must reach the {goal}. Fill each "
+     "blank with turn left, turn right or turn back: {steps}.", 0},
+    {"route-2", ST_QUESTION_ROUTE,
+     "Guide someone from the {start}, where they look towards the {facing}, to the {goal}. Which "
+     "turns (left, right or back) are missing from these directions: {steps}?", 0},
+    {"route-3", ST_QUESTION_ROUTE,
+     "You are beside the {start} with the {facing} ahead of you and want to get to the {goal}. The "
+     "way is: {steps}. What belongs in the gaps, each of them a turn to the left, to the right, or "
+     "back?", 0},
+    {"route-4", ST_QUESTION_ROUTE,
+     "Here is a path from the {start} to the {goal} for a walker who first looks at the {facing}, "
+     "with its turns left out: {steps}. Name the turns (left, right or back) in their order.", 0},
 };
 
 enum { WORDING_COUNT = sizeof wordings / sizeof wordings[0] };

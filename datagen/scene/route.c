@@ -176,6 +176,17 @@ static void look_around(searcher *s)
     }
 }
 
+/* Is a landmark, or what it stands on, the start or a waypoint already? */
+static bool was_there(const searcher *s, int mark)
+{
+    const sti_landmark *marks = s->plan->marks;
+    bool visited = mark == s->start || sti_share_a_place(&marks[mark], &marks[s->start]);
+    for (int i = 0; i < s->depth; i++)
+        visited = visited || mark == s->mark[i] ||
+                  sti_share_a_place(&marks[mark], &marks[s->mark[i]]);
+    return visited;
+}
+
 static st_status extend(searcher *s)
 {
     if (s->depth > 0)
@@ -184,10 +195,7 @@ static st_status extend(searcher *s)
         return st_ok();
     const int here = s->depth == 0 ? s->start : s->mark[s->depth - 1];
     for (int next = 0; next < s->plan->mark_count && s->tries > 0; next++) {
-        bool visited = next == s->start || !s->plan->marks[next].usable;
-        for (int i = 0; i < s->depth; i++)
-            visited = visited || s->mark[i] == next;
-        if (visited)
+        if (!s->plan->marks[next].usable || was_there(s, next))
             continue;
         s->tries--;
         sti_leg leg;

@@ -42,6 +42,9 @@ ST_CHECKED st_status sti_floorplan_make(sti_floorplan *plan, st_arena *arena,
 bool sti_leg_walk(sti_leg *leg, const sti_floorplan *plan, const double from_m[2], int from,
                   int to);
 
+/* A pillow on the bed is no other place than the bed, nor is the sink in the counter. */
+bool sti_share_a_place(const sti_landmark *a, const sti_landmark *b);
+
 /* Does the floor, or what is low enough to look over, lie between a point and a landmark? Walls and
  * cupboards block. */
 bool sti_can_see(const sti_floorplan *plan, const double from_m[2], int to);

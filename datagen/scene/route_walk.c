@@ -145,8 +145,7 @@ static double ray_hit(const st_footprint *feet, const double from_m[2], const do
     return INFINITY;
 }
 
-/* A pillow on the bed is no other place than the bed, nor is the sink in the counter. */
-static bool share_a_place(const sti_landmark *a, const sti_landmark *b)
+bool sti_share_a_place(const sti_landmark *a, const sti_landmark *b)
 {
     return st_footprint_point_distance(&a->feet, b->center_m[0], b->center_m[1]) == 0.0 ||
            st_footprint_point_distance(&b->feet, a->center_m[0], a->center_m[1]) == 0.0;
@@ -164,8 +163,9 @@ static bool is_hidden(const sti_floorplan *plan, const double from_m[2], double 
         .count = 3};
     for (int i = 0; i < plan->mark_count; i++) {
         const sti_landmark *mark = &plan->marks[i];
-        if (i == to || i == from || !mark->solid || share_a_place(mark, &plan->marks[to]) ||
-            (from >= 0 && share_a_place(mark, &plan->marks[from])))
+        if (i == to || i == from || !mark->solid ||
+            sti_share_a_place(mark, &plan->marks[to]) ||
+            (from >= 0 && sti_share_a_place(mark, &plan->marks[from])))
             continue;
         if (st_footprint_distance(&cone, &mark->feet) < ST_ROUTE_INFLATE_M)
             return true;

@@ -8,7 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const st_slot slots[] = {
         {"label", "bed"}, {"a", "bed"},  {"b", "sofa"}, {"anchor", "bed"}, {"options", "tv, sofa"},
         {"o1", "tv"},     {"o2", "sofa"}, {"o3", "desk"}, {"o4", "lamp"},  {"p", "bed"},
-        {"o", "sofa"},    {"q", "tv"},
+        {"o", "sofa"},    {"q", "tv"},     {"start", "bed"}, {"facing", "tv"}, {"goal", "sofa"},
+        {"steps", "1. [fill in], 2. walk ahead until the sofa"},
     };
     st_arena arena;
     st_arena_init(&arena, "fuzz");

@@ -85,7 +85,10 @@ static void our_own_templates_read_back(void **state)
     static const st_slot slots[] = {
         {"label", "night stand"}, {"a", "bed"}, {"b", "trash bin"}, {"p", "sofa"}, {"o", "tv"},
         {"q", "floor lamp"}, {"anchor", "desk"}, {"o1", "chair"}, {"o2", "table lamp"},
-        {"o3", "tv"}, {"o4", "bed"}, {"options", "chair, table lamp, tv, bed"}};
+        {"o3", "tv"}, {"o4", "bed"}, {"options", "chair, table lamp, tv, bed"},
+        {"start", "bed"}, {"facing", "tv"}, {"goal", "night stand"},
+        {"steps", "1. [fill in], 2. walk ahead until the sofa, 3. [fill in], 4. walk ahead until "
+                  "the night stand"}};
     for (size_t i = 0; i < f->ours.count; i++) {
         const st_template *t = &f->ours.templates[i];
         st_text            question;

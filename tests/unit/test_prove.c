@@ -30,6 +30,7 @@ static int set_up(void **state)
     for (int i = 0; i < HOUSE; i++) {
         snprintf(name, sizeof name, "room%d", i);
         made_furnished(&rooms[i], name, i);
+        made_walkable(&rooms[i], &a.arena);
         scenes[i] = rooms[i].scene;
     }
     asked_run(&a, scenes, HOUSE);
@@ -316,6 +317,54 @@ static void a_thousand_tampered_rows_are_caught(void **state)
     drill(20);
 }
 
+/* A scene whose route does not fit its boxes proves nothing, whatever the record says. */
+static void bent_routes_are_refuted(void **state)
+{
+    (void)state;
+    const st_witness w = witness();
+    st_rng rng = st_rng_from(27);
+    int tried = 0;
+    for (size_t i = 0; i < a.result.record_count; i++) {
+        const st_record *r = &a.result.records[i];
+        if (strcmp(r->question_type, "route_planning") != 0)
+            continue;
+        st_scene *scene = &scenes[0];
+        while (strcmp(scene->scene_id, r->scene_id) != 0)
+            scene++;
+        for (size_t k = 0; k < scene->route_count; k++) {
+            const st_route kept = scene->routes[k];
+            st_route *route = &scene->routes[k];
+            st_route_leg *leg = &route->legs[route->leg_count - 1];
+            for (int way = 0; way < 7; way++) {
+                st_finding before, after;
+                must(st_prove_record(&before, NULL, &a.arena, &w, r));
+                assert_int_equal(before.verdict, ST_VERDICT_PROVEN);
+                switch (way) {
+                case 0: leg->turn = leg->turn == ST_TURN_LEFT ? ST_TURN_RIGHT : ST_TURN_LEFT; break;
+                case 1: leg->turn_deg += st_rng_below(&rng, 2) ? 0.01 : -0.01; break;
+                case 2: leg->aim_m[0] += 0.01; break;
+                case 3: leg->stop_m[1] += 0.4; break;
+                case 4: leg->reach_m += 0.01; break;
+                case 5: route->from_m[0] += 2.0; break;
+                default: route->robust_kept = 1; break;
+                }
+                must(st_prove_record(&after, NULL, &a.arena, &w, r));
+                const bool asked_here = strcmp(r->referents[0].label,
+                                               scene->objects[kept.start].label) == 0 &&
+                                        r->referent_count == 2 + kept.leg_count &&
+                                        strcmp(r->referents[r->referent_count - 1].label,
+                                               scene->objects[leg->object].label) == 0;
+                if (asked_here) {
+                    assert_int_equal(after.verdict, ST_VERDICT_REFUTED);
+                    tried++;
+                }
+                *route = kept;
+            }
+        }
+    }
+    assert_true(tried > 50);
+}
+
 /* Benchmark rows and training lines have no proof, but an id, words, options and an answer. */
 static void tampered_words_are_caught(void **state)
 {
@@ -527,6 +576,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_row_is_proven),
         TEST(a_thousand_tampered_rows_are_caught),
+        TEST(bent_routes_are_refuted),
         TEST(tampered_words_are_caught),
         TEST(the_other_distance_is_caught),
         TEST(a_thousand_real_rows_are_caught),

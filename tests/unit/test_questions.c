@@ -457,7 +457,7 @@ static void caps_hold_per_scene(void **state)
     made_furnished(&rooms[1], "second", 3);
     st_scene scenes[] = {rooms[0].scene, rooms[1].scene};
     asked_run(&a, scenes, 2);
-    static const int caps[] = {6, 8, 1, 8, 2, 2, 4, 4, 6, 6};
+    static const int caps[ST_QA_POOLS] = {6, 8, 1, 8, 2, 2, 4, 4, 6, 6, 2, 2};
     for (int p = 0; p < ST_QA_POOLS; p++) {
         const st_qa_pool *pool = &a.result.pools[p];
         assert_true(pool->rows <= 2 * caps[p]);
