@@ -331,8 +331,8 @@ template <int N> static __global__ void renorm_back_rows(renorm_back_args a)
 /* --- B3: Newton-Schulz -------------------------------------------------------------------- */
 
 /* y = alpha x0 + beta (x + x^T) for squares of `side`, a multiple of N; x0 NULL leaves its term
- * out. A block writes one tile of y and turns the mirrored tile of x over in shared memory; two more
- * columns there keep rows out of each other's banks. */
+ * out. A block writes one tile of y and turns the mirrored tile of x over in shared memory; two
+ * more columns there keep rows out of each other's banks. */
 template <int N>
 static __global__ void symmetrise(bf16 *y, const bf16 *x0, float alpha, const bf16 *x, float beta,
                                   int64_t side)
