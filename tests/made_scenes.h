@@ -156,16 +156,17 @@ static inline void made_furnished(made *m, const char *name, int turn)
  * routes on it. They live in the arena. */
 static inline void made_walkable(made *m, st_arena *arena)
 {
-    enum { SIDE = 400 };
-    st_floor_grid grid = {.origin_m = {-10, -10}, .columns = SIDE, .rows = SIDE};
+    enum { SIDE = 260 };
+    st_floor_grid grid = {.origin_m = {-6.5, -6.5}, .columns = SIDE, .rows = SIDE};
+    st_footprint feet[MADE_OBJECTS_MAX];
     must(ST_ALLOC(arena, &grid.cells, SIDE * SIDE));
+    for (size_t i = 0; i < m->scene.object_count; i++)
+        feet[i] = st_obb_footprint(&m->objects[i].box);
     for (int64_t c = 0; c < SIDE * SIDE; c++) {
         double xy[2], gap_m = 10;
         st_floor_grid_center(&grid, c, xy);
-        for (size_t i = 0; i < m->scene.object_count; i++) {
-            const st_footprint feet = st_obb_footprint(&m->objects[i].box);
-            gap_m = fmin(gap_m, st_footprint_point_distance(&feet, xy[0], xy[1]));
-        }
+        for (size_t i = 0; i < m->scene.object_count; i++)
+            gap_m = fmin(gap_m, st_footprint_point_distance(&feet[i], xy[0], xy[1]));
         grid.cells[c] = ST_CELL_ROOM | ST_CELL_FLOOR | (gap_m > 0.22 ? ST_CELL_FREE : 0) |
                         (gap_m == 0 ? ST_CELL_OBSTACLE : 0);
     }
