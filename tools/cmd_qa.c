@@ -368,8 +368,9 @@ const st_command cmd_qa = {
     .name = "qa",
     .summary = "metadata to questions and answers",
     .usage = "[options] SCENE|METADATA|SCAN... --out DIR",
-    .about = "Ask every question that metadata alone can answer: counts, sizes, distances, "
-             "directions.\n"
+    .about = "Ask every question that a scene can answer: counts, sizes, distances, directions, "
+             "and,\n"
+             "where it was measured from a scan, the turns of routes.\n"
              "Each answer carries its proof, which `spatial prove` redoes. An input is a scene "
              "file of\n"
              "`spatial scene`, published VSI-Bench metadata, a raw scan, or a folder of these.\n"
