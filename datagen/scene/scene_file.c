@@ -5,6 +5,7 @@
  */
 #include "datagen/scene/internal.h"
 
+#include "geometry/pose.h"
 #include "kernels/base/limits.h"
 
 #include <math.h>
@@ -447,6 +448,15 @@ static st_status read_inputs(st_scene *scene, st_arena *arena, st_json list)
     return st_ok();
 }
 
+/* A motion that is not rigid would bend the boxes that are carried back through it (E-3). */
+static st_status read_motion(double motion[16], st_json from)
+{
+    double mended[16];
+    ST_TRY(st_json_doubles(from, motion, 16));
+    const st_status s = st_pose_mend(mended, motion);
+    return s.code == ST_OK ? s : st_json_fail(from, s.code, "%s", s.text);
+}
+
 static st_status read_heading(st_scene *scene, st_arena *arena, st_json root)
 {
     const st_json schema = st_json_member(&root, "schema");
@@ -459,7 +469,7 @@ static st_status read_heading(st_scene *scene, st_arena *arena, st_json root)
     ST_TRY(sti_read_name(&scene->dataset, arena, st_json_member(&root, "dataset")));
     ST_TRY(sti_read_name(&scene->space_id, arena, st_json_member(&root, "space_id")));
     ST_TRY(read_text(&scene->split, arena, st_json_member(&root, "split")));
-    ST_TRY(st_json_doubles(st_json_member(&root, "raw_to_scene"), scene->raw_to_scene, 16));
+    ST_TRY(read_motion(scene->raw_to_scene, st_json_member(&root, "raw_to_scene")));
     ST_TRY(read_int_in(&scene->vertex_count, st_json_member(&root, "n_vertices"), 0,
                        ST_POINTS_MAX));
     ST_TRY(read_int_in(&scene->face_count, st_json_member(&root, "n_faces"), 0, INT64_MAX));

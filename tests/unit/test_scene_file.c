@@ -192,6 +192,9 @@ static void fails_with(fixture *f, const char *from, const char *to, const char 
 static void changed_files_are_refused(void **state)
 {
     fixture *f = *state;
+    fails_with(f, "\"raw_to_scene\": [1, 0,", "\"raw_to_scene\": [0.9, 0,",
+               "raw_to_scene: not a rigid motion: off orthonormal by 0.19, at most 0.001 can be "
+               "mended: determinant 0.9");
     fails_with(f, "st-scene/1", "st-scene/9",
                "schema: expected \"st-scene/1\", found \"st-scene/9\"");
     fails_with(f, "\"instance_id\": 1", "\"instance_id\": 0",
