@@ -32,6 +32,13 @@ ST_CHECKED st_status sti_scan_load_mesh(st_scan *scan, st_arena *arena, st_arena
 
 bool sti_point_is_finite(const double point_m[3]);
 
+/* Parse an annotation. Bytes that are not UTF-8, as users' tools leave them in labels, become
+ * U+FFFD, so that one odd label costs one object and not the scan (data.md E-18).
+ *
+ * Fails   as st_json_parse.
+ */
+ST_CHECKED st_status sti_annotation_parse(st_json_doc **doc, st_arena *arena, st_str bytes);
+
 /* A label as the file has it: trimmed, UTF-8; "" when it is missing, not text, or not UTF-8. */
 ST_CHECKED st_status sti_read_label(const char **label, st_arena *arena, st_json value);
 

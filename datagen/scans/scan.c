@@ -224,6 +224,22 @@ st_status sti_scan_load_mesh(st_scan *scan, st_arena *arena, st_arena *scratch, 
     return st_ok();
 }
 
+st_status sti_annotation_parse(st_json_doc **doc, st_arena *arena, st_str bytes)
+{
+    if (st_utf8_check(bytes) == bytes.size)
+        return st_json_parse(doc, bytes);
+    char *mended;               /* U+FFFD takes three bytes where there was one */
+    ST_TRY(ST_ALLOC(arena, &mended, 3 * bytes.size));
+    size_t size = 0;
+    for (size_t at = 0; at < bytes.size;) {
+        uint32_t     code_point;
+        const size_t length = st_utf8_decode(bytes, at, &code_point);
+        size += st_utf8_encode(mended + size, length ? code_point : 0xFFFD);
+        at += length ? length : 1;
+    }
+    return st_json_parse(doc, (st_str){mended, size});
+}
+
 st_status sti_read_label(const char **label, st_arena *arena, st_json value)
 {
     st_str text = {0};

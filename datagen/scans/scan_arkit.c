@@ -65,7 +65,7 @@ st_status sti_arkit_boxes_parse(sti_arkit_boxes *boxes, st_arena *arena, st_str 
 {
     st_json_doc    *doc;
     sti_arkit_boxes made = {0};
-    ST_TRY(st_json_parse(&doc, bytes));
+    ST_TRY(sti_annotation_parse(&doc, arena, bytes));
     const st_status s = read_boxes(&made, arena, st_json_root(doc));
     st_json_free(doc);
     if (s.code == ST_OK)

@@ -143,7 +143,7 @@ st_status sti_groups_parse(sti_groups *groups, st_arena *arena, st_str bytes)
 {
     st_json_doc *doc;
     sti_groups   made = {0};
-    ST_TRY(st_json_parse(&doc, bytes));
+    ST_TRY(sti_annotation_parse(&doc, arena, bytes));
     const st_status s = read_groups(&made, arena, st_json_root(doc));
     st_json_free(doc);
     if (s.code == ST_OK)

@@ -232,6 +232,15 @@ static void ids_are_read_leniently(void **state)
     warning_is(f, "E-15", "1 groups have no usable objectId; their id was taken", 2);
 }
 
+static void bytes_that_are_not_utf8_cost_a_label_only(void **state)
+{
+    fixture *f = *state;
+    groups_are(f, "{\"objectId\":0,\"label\":\"ch\xFFir\",\"segments\":[7]},"
+                  "{\"objectId\":1,\"label\":\"chair\",\"segments\":[9]}");
+    assert_string_equal(f->scan.instances[0].raw_label, "ch\xEF\xBF\xBDir");
+    assert_string_equal(f->scan.instances[1].raw_label, "chair");
+}
+
 static void scans_are_found_below_a_path(void **state)
 {
     fixture     *f = *state;
@@ -262,6 +271,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_vertices_keep_their_place, make, unmake),
         cmocka_unit_test_setup_teardown(groups_are_cleaned, make, unmake),
         cmocka_unit_test_setup_teardown(ids_are_read_leniently, make, unmake),
+        cmocka_unit_test_setup_teardown(bytes_that_are_not_utf8_cost_a_label_only, make, unmake),
         cmocka_unit_test_setup_teardown(scans_are_found_below_a_path, make, unmake),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
