@@ -78,7 +78,7 @@ static void areas_are_the_plain_ones(void **state)
 {
     st_arena *arena = *state;
     st_rng rng = st_rng_from(71);
-    for (int round = 0; round < 60; round++) {
+    for (int round = 0; round < 200; round++) {
         double xy[PLAIN_POINTS][2], open = 0, filled = 0, hull = 0, outlined[2] = {0, 0};
         for (int i = 0; i < PLAIN_POINTS; i++)
             for (int x = 0; x < 2; x++)
