@@ -216,7 +216,7 @@ st_status sti_safetensors_add_file(st_safetensors *reader, const char *path)
     ST_TRY(ST_GROW(&reader->arena, &reader->files, &reader->file_capacity,
                    reader->file_count + 1));
     sti_safetensors_file *file = &reader->files[reader->file_count];
-    ST_TRY(st_map_open(&file->map, path));
+    ST_TRY(st_map_open_lazy(&file->map, path));
     reader->file_count++;                   /* from here on, closing the reader unmaps it */
     ST_TRY(st_arena_copy_text(&reader->arena, &file->path, path, strlen(path)));
     return st_within(read_map(reader, &file->map), "%s", path);

@@ -1,8 +1,7 @@
 /* digest.c - SHA-256 (FIPS 180-4). */
 #include "kernels/base/digest.h"
 
-#include "kernels/base/files.h"
-
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,11 +107,19 @@ st_digest st_digest_of(const void *bytes, size_t size)
 
 st_status st_digest_of_file(st_digest *digest, const char *path)
 {
-    st_map map;
-    ST_TRY(st_map_open(&map, path));
-    *digest = st_digest_of(map.data, map.size);
-    st_map_close(&map);
-    return st_ok();
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return ST_FAIL(ST_ERR_IO, "%s: %s", path, strerror(errno));
+    unsigned char block[1 << 16];
+    st_sha256 h;
+    st_sha256_start(&h);
+    for (size_t n; (n = fread(block, 1, sizeof block, f)) > 0;)
+        st_sha256_add(&h, block, n);
+    const st_status s = ferror(f) ? ST_FAIL(ST_ERR_IO, "%s: %s", path, strerror(errno)) : st_ok();
+    fclose(f);
+    if (s.code == ST_OK)
+        *digest = st_sha256_end(&h);
+    return s;
 }
 
 const char *st_digest_print(char text[65], const st_digest *digest)

@@ -39,6 +39,23 @@ static st_status open_regular(int *fd, size_t *size, const char *path)
     return st_ok();
 }
 
+/* Fill memory from a file that had `size` bytes when it was opened. */
+static st_status read_all(unsigned char *data, size_t size, int fd, const char *path)
+{
+    for (size_t used = 0; used < size;) {
+        const ssize_t n = read(fd, data + used, size - used);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return FAIL_ERRNO(path);
+        if (n == 0)
+            return ST_FAIL(ST_ERR_IO, "%s: changed while it was read: expected %zu bytes, found "
+                           "%zu", path, size, used);
+        used += (size_t)n;
+    }
+    return st_ok();
+}
+
 st_status st_file_read(st_arena *arena, st_str *bytes, const char *path, size_t bytes_max)
 {
     int fd;
@@ -47,32 +64,20 @@ st_status st_file_read(st_arena *arena, st_str *bytes, const char *path, size_t 
 
     st_status s = st_ok();
     char *data = NULL;
-    size_t used = 0;
     if (size > bytes_max) {
         s = ST_FAIL(ST_ERR_LIMIT, "%s: expected at most %zu bytes, found %zu", path, bytes_max,
                     size);
         goto out;
     }
     ST_TRY_OR(s, out, st_within(ST_ALLOC(arena, &data, size + 1), "%s", path));
-    while (used < size) {
-        const ssize_t n = read(fd, data + used, size - used);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            s = FAIL_ERRNO(path);
-            goto out;
-        }
-        if (n == 0)
-            break;              /* it shrank while we read: what is there is what it holds */
-        used += (size_t)n;
-    }
-    *bytes = (st_str){data, used};
+    ST_TRY_OR(s, out, read_all((unsigned char *)data, size, fd, path));
+    *bytes = (st_str){data, size};
 out:
     close(fd);
     return s;
 }
 
-st_status st_map_open(st_map *map, const char *path)
+static st_status map_file(st_map *map, const char *path, bool lazy)
 {
     int fd;
     size_t size;
@@ -82,12 +87,28 @@ st_status st_map_open(st_map *map, const char *path)
         *map = (st_map){(const unsigned char *)"", 0};
         return st_ok();
     }
-    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    const st_status s = data == MAP_FAILED ? FAIL_ERRNO(path) : st_ok();
+    void *data = lazy ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0)
+                      : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                             0);
+    st_status s = data == MAP_FAILED ? FAIL_ERRNO(path) : st_ok();
+    if (s.code == ST_OK && !lazy)
+        s = read_all(data, size, fd, path);
+    if (s.code != ST_OK && data != MAP_FAILED)
+        munmap(data, size);
     close(fd);
     if (s.code == ST_OK)
         *map = (st_map){data, size};
     return s;
+}
+
+st_status st_map_open(st_map *map, const char *path)
+{
+    return map_file(map, path, false);
+}
+
+st_status st_map_open_lazy(st_map *map, const char *path)
+{
+    return map_file(map, path, true);
 }
 
 void st_map_close(st_map *map)

@@ -18,12 +18,20 @@
 ST_CHECKED st_status st_file_read(st_arena *arena, st_str *bytes, const char *path,
                                   size_t bytes_max);
 
-/* A file in memory by mapping it; empty files map to {"" ,0}. */
+/* A file in memory, whole; empty files give {"", 0}. What happens to the file afterwards does not
+ * matter.
+ *
+ * Fails   ST_ERR_IO, also when it shrinks while it is read; ST_ERR_MEMORY.
+ */
 typedef struct st_map {
     const unsigned char *data;
     size_t               size;
 } st_map;
 ST_CHECKED st_status st_map_open(st_map *map, const char *path);
+
+/* The same, read page by page as it is used: for files of gigabytes that nobody changes, such as
+ * weights. One that shrinks under it stops the program (SIGBUS). */
+ST_CHECKED st_status st_map_open_lazy(st_map *map, const char *path);
 void st_map_close(st_map *map);
 
 /* A file on its way. st_out_open makes the parent folders. After st_out_commit or st_out_discard

@@ -128,6 +128,18 @@ static void what_is_missing_is_named(void **state)
     st_map_close(&map);
 }
 
+/* A file cut short after it was opened must not pull the memory away from its reader. */
+static void a_map_outlives_its_file(void **state)
+{
+    (void)state;
+    st_map map;
+    must(st_file_write(in_folder("shrinks"), "0123456789", 10));
+    must(st_map_open(&map, in_folder("shrinks")));
+    assert_int_equal(truncate(in_folder("shrinks"), 0), 0);
+    assert_memory_equal(map.data, "0123456789", 10);
+    st_map_close(&map);
+}
+
 static void names_and_stems(void **state)
 {
     (void)state;
@@ -171,6 +183,7 @@ int main(void)
         cmocka_unit_test(only_a_plain_file_is_replaced),
         cmocka_unit_test(a_full_disk_leaves_nothing_half_written),
         cmocka_unit_test(what_is_missing_is_named),
+        cmocka_unit_test(a_map_outlives_its_file),
         cmocka_unit_test(names_and_stems),
         cmocka_unit_test(digests_are_sha256),
     };
