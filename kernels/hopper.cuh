@@ -65,6 +65,43 @@ static __device__ __forceinline__ void barrier_wait(uint64_t *b, uint32_t parity
                  : "memory");
 }
 
+/* --- clusters: neighbouring blocks that reach each other's shared memory --- */
+
+static __device__ __forceinline__ int cluster_rank()
+{
+    int rank;
+    asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+    return rank;
+}
+
+/* All threads of all blocks of the cluster meet. Before: nobody may reach a barrier that its block
+ * has yet to make. Behind: a block must stay until no other reaches into it. */
+static __device__ __forceinline__ void cluster_meet()
+{
+    asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
+}
+
+/* Arrive at the barrier that lies at `b` in the shared memory of block `rank` of the cluster. */
+static __device__ __forceinline__ void barrier_arrive_at(uint64_t *b, int rank)
+{
+    asm volatile("{\n.reg .b32 there;\n"
+                 "mapa.shared::cluster.u32 there, %0, %1;\n"
+                 "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n}"
+                 ::"r"(shared_address(b)), "r"(rank)
+                 : "memory");
+}
+
+/* barrier_wait for a barrier at which other blocks of the cluster arrive. */
+static __device__ __forceinline__ void barrier_wait_cluster(uint64_t *b, uint32_t parity)
+{
+    asm volatile("{\n.reg .pred done;\n"
+                 "again:\n"
+                 "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], %1;\n"
+                 "@!done bra again;\n}\n" ::"r"(shared_address(b)),
+                 "r"(parity)
+                 : "memory");
+}
+
 /* --- the copy engine --- */
 
 /* One box of a (rows, heads, D) tensor: 64 columns from `column`, rows from `row`. */

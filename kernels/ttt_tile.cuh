@@ -82,6 +82,18 @@ static __device__ __forceinline__ void copy_in(void *to, const CUtensorMap *map,
     box_load(to, map, bar, x, y, z);
 }
 
+/* The same box to the same place in every block of the cluster that has its bit in `blocks`; the
+ * barrier at `bar` of each such block hears of it. */
+static __device__ __forceinline__ void copy_in_shared(void *to, const CUtensorMap *map,
+                                                      uint64_t *bar, int x, int y, int z,
+                                                      uint16_t blocks)
+{
+    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes"
+                 ".multicast::cluster [%0], [%1, {%3, %4, %5}], [%2], %6;"
+                 ::"r"(shared_address(to)), "l"(map), "r"(shared_address(bar)), "r"(x), "r"(y),
+                 "r"(z), "h"(blocks) : "memory");
+}
+
 /* `bytes` as they lie. */
 static __device__ __forceinline__ void copy_in_plain(void *to, const void *from, uint64_t *bar,
                                                      uint32_t bytes)
