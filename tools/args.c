@@ -69,8 +69,7 @@ static const st_option *must_have(const st_args *args, const char *name)
 
 static bool takes_many(const st_option *o)
 {
-    const size_t size = o->value ? strlen(o->value) : 0;
-    return size > 3 && strcmp(o->value + size - 3, "...") == 0;
+    return o->value && st_str_ends(st_str_from(o->value), "...");
 }
 
 static void add_value(st_args *args, const st_option *option, const char *text)

@@ -7,21 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool ends_with(const char *path, const char *tail)
-{
-    const size_t size = strlen(path), tail_size = strlen(tail);
-    return size >= tail_size && strcmp(path + size - tail_size, tail) == 0;
-}
-
 static bool is_row_file(const char *path)
 {
-    return st_file_exists(path) && ends_with(path, ".jsonl");
+    return st_file_exists(path) && st_str_ends(st_str_from(path), ".jsonl");
 }
 
 #if ST_WITH_DATA
 static bool is_table_file(const char *path)
 {
-    return st_file_exists(path) && ends_with(path, ".tsv");
+    return st_file_exists(path) && st_str_ends(st_str_from(path), ".tsv");
 }
 
 static bool is_labels_word(const char *path)

@@ -58,9 +58,8 @@ static st_status make_plan(st_plan *plan, st_arena *arena, const st_scene *scene
 
 static st_status write_plan(st_arena *arena, const char *path, const st_scene *scene)
 {
-    const size_t size = strlen(path);
-    const bool png = size > 4 && strcmp(path + size - 4, ".png") == 0;
-    if (!png && !(size > 4 && strcmp(path + size - 4, ".svg") == 0))
+    const bool png = st_str_ends(st_str_from(path), ".png");
+    if (!png && !st_str_ends(st_str_from(path), ".svg"))
         return ST_FAIL(ST_ERR_USAGE,
                        "--plan: expected a name that ends in .svg or .png, found \"%s\"", path);
     st_plan plan = {0};

@@ -18,12 +18,6 @@ static st_status add_path(st_path_list *list, st_arena *arena, const char *path)
     return st_ok();
 }
 
-static bool ends_in(const char *name, const char *end)
-{
-    const size_t size = strlen(name), tail = strlen(end);
-    return size > tail && strcmp(name + size - tail, end) == 0;
-}
-
 static st_status add_folder(st_path_list *list, st_arena *arena, const char *folder, int depth)
 {
     const char **names;
@@ -37,7 +31,7 @@ static st_status add_folder(st_path_list *list, st_arena *arena, const char *fol
         ST_TRY(st_path_join(arena, &path, folder, names[i]));
         if (st_folder_exists(path))
             ST_TRY(add_folder(list, arena, path, depth + 1));
-        else if (ends_in(names[i], ".json"))
+        else if (st_str_ends(st_str_from(names[i]), ".json"))
             ST_TRY(add_path(list, arena, path));
     }
     return st_ok();

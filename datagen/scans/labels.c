@@ -68,12 +68,6 @@ const char *st_nyu40_name(int id)
 
 /* --- one instance, several things --- */
 
-static bool ends_with(st_str s, const char *tail)
-{
-    const size_t size = strlen(tail);
-    return s.size >= size && memcmp(s.data + s.size - size, tail, size) == 0;
-}
-
 /* English plurals are an s on the last word of the head noun. These words end in one and are single
  * things all the same. */
 static bool plural_in_form_only(st_str noun)
@@ -88,7 +82,7 @@ static bool plural_in_form_only(st_str noun)
     for (size_t i = 0; i < sizeof single / sizeof single[0]; i++)
         if (st_str_is(word, single[i]))
             return true;
-    return ends_with(word, "ss") || ends_with(word, "us") || ends_with(word, "is");
+    return st_str_ends(word, "ss") || st_str_ends(word, "us") || st_str_ends(word, "is");
 }
 
 /* True for "pillows", "stack of chairs", "boxes of paper"; false for "bag of coffee beans". */

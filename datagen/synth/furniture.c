@@ -211,9 +211,8 @@ static st_status read_model(st_mesh *mesh, st_archive *archive, size_t index, st
     ST_TRY(unpack(archive, index, scratch, folder));
     for (size_t i = 0; i < st_archive_count(archive); i++) {
         const char *other = st_archive_name(archive, i);
-        const size_t size = strlen(other);
-        if (size > dir + 4 && strncmp(other, member, dir) == 0 && !strchr(other + dir, '/') &&
-            strcmp(other + size - 4, ".mtl") == 0)
+        if (strncmp(other, member, dir) == 0 && !strchr(other + dir, '/') &&
+            st_str_ends(st_str_from(other), ".mtl"))
             ST_TRY(unpack(archive, i, scratch, folder));
     }
     ST_TRY(st_arena_printf(scratch, &path, "%s/%.*s", folder, ST_STR_ARG(name)));

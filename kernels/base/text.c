@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 st_str st_str_from(const char *text)
 {
@@ -34,6 +35,28 @@ bool st_str_starts(st_str s, const char *prefix)
 {
     const size_t size = strlen(prefix);
     return s.size >= size && memcmp(s.data, prefix, size) == 0;
+}
+
+/* The last bytes of `s`, as many as `ending` has; false where there are not so many. */
+static bool take_tail(st_str *tail, st_str s, const char *ending)
+{
+    const size_t size = strlen(ending);
+    if (s.size < size)
+        return false;
+    *tail = (st_str){s.size > 0 ? s.data + s.size - size : "", size};
+    return true;
+}
+
+bool st_str_ends(st_str s, const char *ending)
+{
+    st_str tail;
+    return take_tail(&tail, s, ending) && memcmp(tail.data, ending, tail.size) == 0;
+}
+
+bool st_str_ends_folded(st_str s, const char *ending)
+{
+    st_str tail;
+    return take_tail(&tail, s, ending) && strncasecmp(tail.data, ending, tail.size) == 0;
 }
 
 static bool is_blank(char c)

@@ -23,6 +23,8 @@ bool   st_str_equal(st_str a, st_str b);
 bool   st_str_is(st_str s, const char *text);
 int    st_str_compare(st_str a, st_str b);                  /* by bytes, shorter first       */
 bool   st_str_starts(st_str s, const char *prefix);
+bool   st_str_ends(st_str s, const char *ending);
+bool   st_str_ends_folded(st_str s, const char *ending);    /* ASCII letters of either case  */
 st_str st_str_trim(st_str s);                               /* without blanks, tabs, CR, LF  */
 
 /* Take the next line off `rest`, without its LF or CR LF; false when nothing is left. */

@@ -7,17 +7,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-static bool ends_with(const char *text, const char *ending)
-{
-    const size_t size = strlen(text), tail = strlen(ending);
-    return size >= tail && strcasecmp(text + size - tail, ending) == 0;
-}
 
 static bool is_picture(const char *name)
 {
-    return ends_with(name, ".png") || ends_with(name, ".jpg") || ends_with(name, ".jpeg");
+    const st_str n = st_str_from(name);
+    return st_str_ends_folded(n, ".png") || st_str_ends_folded(n, ".jpg") ||
+           st_str_ends_folded(n, ".jpeg");
 }
 
 st_status sti_frame_bytes(size_t *bytes, int64_t rows, int64_t columns)
@@ -131,9 +126,9 @@ st_status st_frames_open(st_frame_source **source, const char *name, double stil
         s = open_raw(source, name);
     else if (st_folder_exists(name))
         s = open_folder(&arena, source, name, still_fps);
-    else if (ends_with(name, ".stframes"))
+    else if (st_str_ends_folded(st_str_from(name), ".stframes"))
         s = sti_stframes_open(source, name);
-    else if (ends_with(name, ".txt"))
+    else if (st_str_ends_folded(st_str_from(name), ".txt"))
         s = open_list_file(&arena, source, name, still_fps);
     else if (is_picture(name))
         s = sti_stills_open(source, &name, 1, still_fps);

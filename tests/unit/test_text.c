@@ -25,6 +25,26 @@ static void lines_and_fields(void **state)
     assert_true(st_str_is(st_str_trim(st_str_from(" \twardrobe \r\n")), "wardrobe"));
 }
 
+static void endings_are_whole_and_may_fold_case(void **state)
+{
+    (void)state;
+    const st_str name = st_str_from("room.PNG");
+    assert_true(st_str_ends(name, ".PNG"));
+    assert_true(st_str_ends(name, ""));
+    assert_true(st_str_ends(name, "room.PNG"));
+    assert_false(st_str_ends(name, ".png"));
+    assert_false(st_str_ends(name, "a room.PNG"));
+    assert_true(st_str_ends_folded(name, ".png"));
+    assert_true(st_str_ends_folded(name, "Room.Png"));
+    assert_false(st_str_ends_folded(name, ".pngs"));
+
+    const st_str none = {NULL, 0}, part = {"kiss me", 4};   /* not terminated where it ends */
+    assert_true(st_str_ends(none, ""));
+    assert_false(st_str_ends_folded(none, "x"));
+    assert_true(st_str_ends(part, "ss"));
+    assert_false(st_str_ends(part, "me"));
+}
+
 static void numbers_are_read_whole_or_not_at_all(void **state)
 {
     (void)state;
@@ -138,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_and_fields),
+        cmocka_unit_test(endings_are_whole_and_may_fold_case),
         cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
         cmocka_unit_test(doubles_print_shortest_and_read_back),
         cmocka_unit_test(rounding_is_that_of_the_binary_value),
