@@ -115,28 +115,21 @@ out:
     return s;
 }
 
-static st_status add_failure(st_failure_list *failures, st_arena *arena, const char *folder,
-                             st_status why)
-{
-    ST_TRY(ST_GROW(arena, &failures->failures, &failures->capacity, failures->count + 1));
-    const st_str name = st_scan_name(folder);
-    st_scene_failure *f = &failures->failures[failures->count++];
-    *f = (st_scene_failure){.path = folder, .why = why};
-    return st_arena_copy_text(arena, &f->scene_id, name.data, name.size);
-}
-
 st_status st_scene_path_read(st_scene_list *scenes, st_failure_list *failures, st_arena *arena,
                              const char *path)
 {
     if (!st_folder_exists(path))
         return st_scene_read(scenes, failures, arena, path);
+    const st_str name = st_scan_name(path);
+    const char *scene_id;
+    ST_TRY(st_arena_copy_text(arena, &scene_id, name.data, name.size));
     st_text text;
     st_text_init(&text);
     st_status s = measure_scan(&text, path);
     if (s.code == ST_OK)
         s = st_scene_parse(scenes, failures, arena, st_text_view(&text), path);
-    else if (s.code != ST_ERR_MEMORY)
-        s = add_failure(failures, arena, path, s);
+    else
+        s = st_failure_add(failures, arena, scene_id, path, s);
     st_text_free(&text);
     return s;
 }

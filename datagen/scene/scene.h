@@ -157,6 +157,13 @@ typedef struct st_failure_list {
     size_t            count, capacity;
 } st_failure_list;
 
+/* Append a failure. The scene's name is borrowed, the path is copied.
+ *
+ * Fails   ST_ERR_MEMORY, also when that is what failed: then nothing can go on.
+ */
+ST_CHECKED st_status st_failure_add(st_failure_list *list, st_arena *arena, const char *scene_id,
+                                    const char *path, st_status why);
+
 /* Read every scene of a file, told apart by its content: one st-scene/1 object, or an object of
  * scenes in the VSI-Bench form with `object_bbox` or `object_bboxes`.
  *

@@ -97,8 +97,8 @@ st_status sti_count_labels(st_scene *scene, st_arena *arena)
 
 /* --- the door --- */
 
-static st_status add_failure(st_failure_list *list, st_arena *arena, const char *scene_id,
-                             const char *path, st_status why)
+st_status st_failure_add(st_failure_list *list, st_arena *arena, const char *scene_id,
+                         const char *path, st_status why)
 {
     if (why.code == ST_ERR_MEMORY)
         return why;
@@ -139,7 +139,7 @@ static st_status settle(st_scene_list *list, st_failure_list *failures, st_arena
                         st_status why)
 {
     if (why.code != ST_OK)
-        return add_failure(failures, arena, scene_id, path, why);
+        return st_failure_add(failures, arena, scene_id, path, why);
     const st_scene *before = find_scene(list, scene);
     if (before) {
         bool same;
@@ -149,9 +149,9 @@ static st_status settle(st_scene_list *list, st_failure_list *failures, st_arena
                    scene_id);
             return st_ok();
         }
-        return add_failure(failures, arena, scene_id, path,
-                           ST_FAIL(ST_ERR_DATA, "the scene was read before, with other content; "
-                                                "the first one stands"));
+        return st_failure_add(failures, arena, scene_id, path,
+                              ST_FAIL(ST_ERR_DATA, "the scene was read before, with other "
+                                                   "content; the first one stands"));
     }
     ST_TRY(ST_GROW(arena, &list->scenes, &list->capacity, list->count + 1));
     list->scenes[list->count++] = *scene;
@@ -192,12 +192,12 @@ static st_status read_document(st_scene_list *list, st_failure_list *failures, s
                                const char *path, st_json root)
 {
     if (st_json_kind_of(root) != ST_JSON_OBJECT)
-        return add_failure(failures, arena, NULL, path,
-                           st_within(st_json_expect(root, ST_JSON_OBJECT), "%s", path));
+        return st_failure_add(failures, arena, NULL, path,
+                              st_within(st_json_expect(root, ST_JSON_OBJECT), "%s", path));
     if (st_json_count(root) == 0)
-        return add_failure(failures, arena, NULL, path,
-                           ST_FAIL(ST_ERR_DATA, "%s: expected scenes, found an empty object",
-                                   path));
+        return st_failure_add(failures, arena, NULL, path,
+                              ST_FAIL(ST_ERR_DATA, "%s: expected scenes, found an empty object",
+                                      path));
     return st_json_kind_of(st_json_member(&root, "schema")) == ST_JSON_TEXT
                ? read_one(list, failures, arena, path, root)
                : read_metadata(list, failures, arena, path, root);
@@ -212,16 +212,16 @@ static st_status parse_all(st_json_doc **doc, st_failure_list *failures, st_aren
     if (s.code == ST_OK)
         return s;
     const bool twice = strstr(s.text, "duplicate object key") != NULL;
-    ST_TRY(add_failure(failures, arena, NULL, path,
-                       st_within(twice ? ST_FAIL(ST_ERR_DATA, "%.160s: the last one is read",
-                                                 s.text) : s, "%s", path)));
+    ST_TRY(st_failure_add(failures, arena, NULL, path,
+                          st_within(twice ? ST_FAIL(ST_ERR_DATA, "%.160s: the last one is read",
+                                                    s.text) : s, "%s", path)));
     if (!twice)
         return st_ok();
     s = st_json_parse_keep_last(doc, bytes);
     if (s.code == ST_OK || s.code == ST_ERR_MEMORY)
         return s;
     /* Behind the key that stands twice there is worse. */
-    return add_failure(failures, arena, NULL, path, st_within(s, "%s", path));
+    return st_failure_add(failures, arena, NULL, path, st_within(s, "%s", path));
 }
 
 st_status st_scene_parse(st_scene_list *list, st_failure_list *failures, st_arena *arena,
@@ -242,11 +242,11 @@ st_status st_scene_read(st_scene_list *list, st_failure_list *failures, st_arena
     st_map    map;
     st_status s = st_map_open(&map, path);
     if (s.code != ST_OK)
-        return add_failure(failures, arena, NULL, path, s);
+        return st_failure_add(failures, arena, NULL, path, s);
     if (map.size > ST_TEXT_FILE_BYTES_MAX)
-        s = add_failure(failures, arena, NULL, path,
-                        ST_FAIL(ST_ERR_LIMIT, "%s: expected at most %zu bytes, found %zu", path,
-                                ST_TEXT_FILE_BYTES_MAX, map.size));
+        s = st_failure_add(failures, arena, NULL, path,
+                           ST_FAIL(ST_ERR_LIMIT, "%s: expected at most %zu bytes, found %zu", path,
+                                   ST_TEXT_FILE_BYTES_MAX, map.size));
     else
         s = st_scene_parse(list, failures, arena, (st_str){(const char *)map.data, map.size}, path);
     st_map_close(&map);
