@@ -121,6 +121,7 @@ typedef struct st_scene {
     const char     *scene_id;
     const char     *space_id;       /* the physical room: splits and guards use it    */
     const char     *split;          /* "train", "val", or ""                          */
+    const char     *path;           /* what a reader read it from, for sentences      */
     double          raw_to_scene[16];
     int64_t         vertex_count, face_count, dropped_vertex_count;
     bool            from_metadata;  /* published metadata: boxes only, no mesh        */

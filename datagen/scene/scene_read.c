@@ -119,14 +119,18 @@ static const st_scene *find_scene(const st_scene_list *list, const st_scene *lik
     return NULL;
 }
 
+/* What they say of the room; not what they were made from, which a scene file lists in full and a
+ * scan that was measured just now does not. */
 static st_status say_the_same(bool *same, const st_scene *a, const st_scene *b)
 {
+    st_scene room_a = *a, room_b = *b;
+    room_a.input_count = room_b.input_count = 0;
     st_text x, y;
     st_text_init(&x);
     st_text_init(&y);
-    st_status s = st_scene_write(&x, a);
+    st_status s = st_scene_write(&x, &room_a);
     if (s.code == ST_OK)
-        s = st_scene_write(&y, b);
+        s = st_scene_write(&y, &room_b);
     *same = s.code == ST_OK && st_str_equal(st_text_view(&x), st_text_view(&y));
     st_text_free(&x);
     st_text_free(&y);
@@ -145,17 +149,18 @@ static st_status settle(st_scene_list *list, st_failure_list *failures, st_arena
         bool same;
         ST_TRY(say_the_same(&same, before, scene));
         if (same) {
-            st_log(ST_LEVEL_WARN, "datagen", "%s: %s is here twice, with the same content", path,
-                   scene_id);
+            st_log(ST_LEVEL_WARN, "datagen", "%s: %s was read from %s before, with the same "
+                   "content", path, scene_id, before->path);
             return st_ok();
         }
         return st_failure_add(failures, arena, scene_id, path,
-                              ST_FAIL(ST_ERR_DATA, "the scene was read before, with other "
-                                                   "content; the first one stands"));
+                              ST_FAIL(ST_ERR_DATA, "the scene was read from %s before, with other "
+                                                   "content; that one stands", before->path));
     }
     ST_TRY(ST_GROW(arena, &list->scenes, &list->capacity, list->count + 1));
-    list->scenes[list->count++] = *scene;
-    return st_ok();
+    st_scene *added = &list->scenes[list->count++];
+    *added = *scene;
+    return st_arena_printf(arena, &added->path, "%s", path);
 }
 
 static st_status read_one(st_scene_list *list, st_failure_list *failures, st_arena *arena,

@@ -249,8 +249,10 @@ static void a_scene_that_comes_again_must_say_the_same(void **state)
     must(st_scene_read(&f->list, &f->failures, &f->arena, f->path));
     assert_int_equal(f->list.count, 1);
     assert_int_equal(f->failures.count, 1);
-    assert_string_equal(f->failures.failures[0].why.text,
-                        "the scene was read before, with other content; the first one stands");
+    char sentence[240];
+    snprintf(sentence, sizeof sentence,
+             "the scene was read from %s before, with other content; that one stands", f->path);
+    assert_string_equal(f->failures.failures[0].why.text, sentence);
 }
 
 /* Twice in one file: told, the last one is read, and so are the other scenes. */
