@@ -178,6 +178,38 @@ const char *st_json_path(const st_json *value, char *text, size_t size)
     return text;
 }
 
+/* A word of the file that may stand in a sentence: one line of it, cut between characters. */
+static void show_word(char shown[48], const char *word)
+{
+    size_t size = 0;
+    for (; word[size] && size < 44; size++)
+        shown[size] = (unsigned char)word[size] < ' ' ? ' ' : word[size];
+    while (word[size] && size > 0 && ((unsigned char)word[size] & 0xC0) == 0x80)
+        size--;
+    snprintf(shown + size, 48 - size, "%s", word[size] ? "..." : "");
+}
+
+const char *st_json_describe(const st_json *value, char *text, size_t size)
+{
+    const st_json schema = st_json_member(value, "schema");
+    const st_json_kind kind = st_json_kind_of(*value);
+    st_json_walk walk = st_json_walk_start(value);
+    st_json first;
+    char shown[48];
+    if (kind != ST_JSON_OBJECT) {
+        snprintf(text, size, "%s", kind_words[kind]);
+    } else if (st_json_kind_of(schema) == ST_JSON_TEXT) {
+        show_word(shown, json_string_value(schema.node));
+        snprintf(text, size, "an object of schema \"%s\"", shown);
+    } else if (st_json_walk_next(&walk, value, &first)) {
+        show_word(shown, first.key);
+        snprintf(text, size, "an object that starts with \"%s\"", shown);
+    } else {
+        snprintf(text, size, "an empty object");
+    }
+    return text;
+}
+
 st_status st_json_fail(st_json value, st_code code, const char *fmt, ...)
 {
     char path[120], words[ST_STATUS_TEXT_BYTES];

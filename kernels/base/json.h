@@ -70,6 +70,10 @@ bool         st_json_walk_next(st_json_walk *walk, const st_json *object, st_jso
 /* "objects[3].obb.size_m" into `text`; returns text. The root is "document". */
 const char *st_json_path(const st_json *value, char *text, size_t size);
 
+/* What a value is, for a sentence about a file of another kind: "an array", "an empty object",
+ * "an object of schema \"st-scene/1\"", "an object that starts with \"sceneId\"". Returns text. */
+const char *st_json_describe(const st_json *value, char *text, size_t size);
+
 /* Typed reads. Each fails with ST_ERR_FORMAT "PATH: expected a number, found a string". Integers
  * are accepted where a double is wanted; 3.0 is accepted where an integer is wanted. */
 ST_CHECKED st_status st_json_double(st_json value, double *out);

@@ -21,9 +21,46 @@ static st_status at_line(st_status s, size_t number)
     return ST_FAIL(s.code, "line %zu, %s", number, s.text + strlen(first));
 }
 
+static bool has_any(st_json root, const char *const *keys)
+{
+    for (; *keys; keys++)
+        if (st_json_kind_of(st_json_member(&root, *keys)) != ST_JSON_ABSENT)
+            return true;
+    return false;
+}
+
+/* What has nothing of a row is told by what it is, not by the first thing it lacks. */
+static st_status refuse_other(st_status s, st_json root)
+{
+    static const char *const of_rows[] = {"id", "question", "conversations", NULL};
+    char found[120];
+    if (s.code != ST_ERR_FORMAT || st_json_kind_of(root) != ST_JSON_OBJECT ||
+        has_any(root, of_rows))
+        return s;
+    return ST_FAIL(ST_ERR_FORMAT, "expected a row with a question, found %s",
+                   st_json_describe(&root, found, sizeof found));
+}
+
+/* The first line is no JSON: perhaps the text is one document that was printed over many lines,
+ * such as a scene file. Otherwise the sentence about the line stands. */
+static st_status refuse_document(st_status s, st_str text)
+{
+    st_json_doc *doc;
+    char         found[120];
+    if (s.code != ST_ERR_FORMAT || st_json_parse(&doc, text).code != ST_OK)
+        return s;
+    const st_json root = st_json_root(doc);
+    s = ST_FAIL(ST_ERR_FORMAT, "expected a row with a question on each line, found %s, printed "
+                "over many lines", st_json_describe(&root, found, sizeof found));
+    st_json_free(doc);
+    return s;
+}
+
 st_status sti_rows_parse_lines(void *rows, st_arena *arena, st_str text, sti_row_reader *read)
 {
+    const st_str all = text;
     st_str line;
+    bool first = true;
     for (size_t number = 1; st_str_next_line(&line, &text); number++) {
         if (st_str_trim(line).size == 0)
             continue;
@@ -31,8 +68,11 @@ st_status sti_rows_parse_lines(void *rows, st_arena *arena, st_str text, sti_row
             return ST_FAIL(ST_ERR_LIMIT, "line %zu: expected at most %zu bytes, found %zu",
                            number, ST_LINE_BYTES_MAX, line.size);
         st_json_doc *doc;
-        ST_TRY(at_line(st_json_parse(&doc, line), number));
-        const st_status s = read(rows, arena, st_json_root(doc), number);
+        st_status s = at_line(st_json_parse(&doc, line), number);
+        if (s.code != ST_OK)
+            return first ? refuse_document(s, all) : s;
+        first = false;
+        s = refuse_other(read(rows, arena, st_json_root(doc), number), st_json_root(doc));
         st_json_free(doc);
         ST_TRY(st_within(s, "line %zu", number));
     }
@@ -159,7 +199,8 @@ static st_status parse_array(st_vsi_rows *rows, st_arena *arena, st_str text)
     for (size_t i = 0; s.code == ST_OK && i < st_json_count(root); i++) {
         st_json row = st_json_element(&root, i);
         row.parent = NULL;                  /* paths in sentences start at the row */
-        s = st_within(read_row(rows, arena, row, i + 1), "row %zu", i + 1);
+        s = refuse_other(read_row(rows, arena, row, i + 1), row);
+        s = st_within(s, "row %zu", i + 1);
     }
     if (s.code == ST_OK && st_json_count(root) == 0)
         s = ST_FAIL(ST_ERR_FORMAT, "expected rows, found an empty array");

@@ -59,6 +59,28 @@ static void complaints_name_the_place(void **state)
     assert_int_equal(st_json_parse(&doc, st_str_from("[\"\xFF\"]")).code, ST_ERR_FORMAT);
 }
 
+static void a_value_is_described_by_what_it_starts_with(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"[1]", "an array"},
+        {"{}", "an empty object"},
+        {"{\"a\":1,\"schema\":\"st-scene/1\"}", "an object of schema \"st-scene/1\""},
+        {"{\"schema\":7}", "an object that starts with \"schema\""},
+        {"{\"two\\nlines\":1}", "an object that starts with \"two lines\""},
+        /* 43 letters and one of two bytes: the cut stands before it */
+        {"{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xC3\xA9z\":1}",
+         "an object that starts with \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...\""},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        st_json_doc  *doc = parse(cases[i][0]);
+        const st_json root = st_json_root(doc);
+        char          text[120];
+        assert_string_equal(st_json_describe(&root, text, sizeof text), cases[i][1]);
+        st_json_free(doc);
+    }
+}
+
 static void members_come_in_file_order(void **state)
 {
     (void)state;
@@ -124,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_read_by_kind),
         cmocka_unit_test(complaints_name_the_place),
+        cmocka_unit_test(a_value_is_described_by_what_it_starts_with),
         cmocka_unit_test(members_come_in_file_order),
         cmocka_unit_test(writing_is_plain_and_reads_back),
         cmocka_unit_test(what_was_read_is_written_the_same),

@@ -89,6 +89,15 @@ static void bad_rows_are_named(void **state)
     REFUSED("[{\"id\":1},", "line 1, column 10: ']' expected near end of file");
     REFUSED("7", "line 1: document: expected an object, found an integer");
     REFUSED("{\"id\":[1]}", "line 1: id: expected a string, found an array");
+    REFUSED("{\"scene0011_00\":{}}",
+            "line 1: expected a row with a question, found an object that starts with "
+            "\"scene0011_00\"");
+    REFUSED("[{\"id\":1,\"scene_name\":\"a\",\"question_type\":\"t\",\"question\":\"q\","
+            "\"ground_truth\":\"1\"},{}]",
+            "row 2: expected a row with a question, found an empty object");
+    REFUSED("{\n  \"schema\": \"st-scene/1\",\n  \"objects\": []\n}\n",
+            "expected a row with a question on each line, found an object of schema "
+            "\"st-scene/1\", printed over many lines");
     REFUSED("{\"id\":1}", "line 1: scene_name: expected a string, found nothing");
     REFUSED("[{\"id\":1}]", "row 1: scene_name: expected a string, found nothing");
 #undef REFUSED
