@@ -81,24 +81,15 @@ static __device__ __forceinline__ void cluster_meet()
     asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
 }
 
-/* Arrive at the barrier that lies at `b` in the shared memory of block `rank` of the cluster. */
+/* Arrive at the barrier that lies at `b` in the shared memory of block `rank` of the cluster. Says
+ * that this thread has read; what it wrote is not released to the other block, which would take a
+ * fence. */
 static __device__ __forceinline__ void barrier_arrive_at(uint64_t *b, int rank)
 {
     asm volatile("{\n.reg .b32 there;\n"
                  "mapa.shared::cluster.u32 there, %0, %1;\n"
-                 "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n}"
+                 "mbarrier.arrive.shared::cluster.b64 _, [there];\n}"
                  ::"r"(shared_address(b)), "r"(rank)
-                 : "memory");
-}
-
-/* barrier_wait for a barrier at which other blocks of the cluster arrive. */
-static __device__ __forceinline__ void barrier_wait_cluster(uint64_t *b, uint32_t parity)
-{
-    asm volatile("{\n.reg .pred done;\n"
-                 "again:\n"
-                 "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], %1;\n"
-                 "@!done bra again;\n}\n" ::"r"(shared_address(b)),
-                 "r"(parity)
                  : "memory");
 }
 
