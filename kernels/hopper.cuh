@@ -149,24 +149,31 @@ template <int n> static __device__ __forceinline__ void products_hold(float (&c)
         asm volatile("" : "+f"(c[i])::"memory");
 }
 
-/* c = a b, or c += a b where `keep` is not 0. _ss: both described, rows of both against each other.
- * _rs: a in registers, b turned. */
-static __device__ __forceinline__ void product_ss(float (&c)[32], uint64_t a, uint64_t b,
-                                                  int keep)
+/* Accumulators as the operands of wgmma: eight registers from c[8 i] on, and their numbers in the
+ * instruction's text, which come first. */
+#define WGMMA_8(c, i)                                                                             \
+    "+f"(c[8 * (i)]), "+f"(c[8 * (i) + 1]), "+f"(c[8 * (i) + 2]), "+f"(c[8 * (i) + 3]),           \
+        "+f"(c[8 * (i) + 4]), "+f"(c[8 * (i) + 5]), "+f"(c[8 * (i) + 6]), "+f"(c[8 * (i) + 7])
+#define WGMMA_32(c) WGMMA_8(c, 0), WGMMA_8(c, 1), WGMMA_8(c, 2), WGMMA_8(c, 3)
+#define WGMMA_64(c) WGMMA_32(c), WGMMA_8(c, 4), WGMMA_8(c, 5), WGMMA_8(c, 6), WGMMA_8(c, 7)
+#define WGMMA_32_NAMES                                                                            \
+    "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "                      \
+    "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
+#define WGMMA_64_NAMES                                                                            \
+    WGMMA_32_NAMES ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, "     \
+    "%46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
+
+/* c = a b, or c += a b where `keep` is not 0; c is (64,64) or (64,128), 16 the inner side. Thread t
+ * of the warpgroup holds in c[4j..4j+3] columns 8j + 2 (t % 4), +1 of rows 16 (t / 32) + t % 32 / 4
+ * and 8 below. _ss: both described; one that stands ACROSS has the inner side as its rows. _rs: a
+ * in registers, b across. */
+static __device__ __forceinline__ void product_ss(float (&c)[32], uint64_t a, uint64_t b, int keep)
 {
     asm volatile("{\n.reg .pred p;\n"
                  "setp.ne.b32 p, %34, 0;\n"
                  "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
-                 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11,"
-                 " %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23,"
-                 " %24, %25, %26, %27, %28, %29, %30, %31}, "
-                 "%32, %33, p, 1, 1, 0, 0;\n}\n"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]), "+f"(c[4]), "+f"(c[5]),
-                   "+f"(c[6]), "+f"(c[7]), "+f"(c[8]), "+f"(c[9]), "+f"(c[10]), "+f"(c[11]),
-                   "+f"(c[12]), "+f"(c[13]), "+f"(c[14]), "+f"(c[15]), "+f"(c[16]), "+f"(c[17]),
-                   "+f"(c[18]), "+f"(c[19]), "+f"(c[20]), "+f"(c[21]), "+f"(c[22]), "+f"(c[23]),
-                   "+f"(c[24]), "+f"(c[25]), "+f"(c[26]), "+f"(c[27]), "+f"(c[28]), "+f"(c[29]),
-                   "+f"(c[30]), "+f"(c[31])
+                 "{" WGMMA_32_NAMES "}, %32, %33, p, 1, 1, 0, 0;\n}\n"
+                 : WGMMA_32(c)
                  : "l"(a), "l"(b), "r"(keep));
 }
 
@@ -176,44 +183,20 @@ static __device__ __forceinline__ void product_rs(float (&c)[32], const uint32_t
     asm volatile("{\n.reg .pred p;\n"
                  "setp.ne.b32 p, %37, 0;\n"
                  "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
-                 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11,"
-                 " %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23,"
-                 " %24, %25, %26, %27, %28, %29, %30, %31}, "
-                 "{%32, %33, %34, %35}, %36, p, 1, 1, 1;\n}\n"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]), "+f"(c[4]), "+f"(c[5]),
-                   "+f"(c[6]), "+f"(c[7]), "+f"(c[8]), "+f"(c[9]), "+f"(c[10]), "+f"(c[11]),
-                   "+f"(c[12]), "+f"(c[13]), "+f"(c[14]), "+f"(c[15]), "+f"(c[16]), "+f"(c[17]),
-                   "+f"(c[18]), "+f"(c[19]), "+f"(c[20]), "+f"(c[21]), "+f"(c[22]), "+f"(c[23]),
-                   "+f"(c[24]), "+f"(c[25]), "+f"(c[26]), "+f"(c[27]), "+f"(c[28]), "+f"(c[29]),
-                   "+f"(c[30]), "+f"(c[31])
+                 "{" WGMMA_32_NAMES "}, {%32, %33, %34, %35}, %36, p, 1, 1, 1;\n}\n"
+                 : WGMMA_32(c)
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(keep));
 }
 
-static __device__ __forceinline__ void product_ss(float (&c)[64], uint64_t a, uint64_t b,
-                                                  int keep)
+template <int A_ACROSS = 0, int B_ACROSS = 0>
+static __device__ __forceinline__ void product_ss(float (&c)[64], uint64_t a, uint64_t b, int keep)
 {
     asm volatile("{\n.reg .pred p;\n"
                  "setp.ne.b32 p, %66, 0;\n"
                  "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 "
-                 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11,"
-                 " %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23,"
-                 " %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35,"
-                 " %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47,"
-                 " %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59,"
-                 " %60, %61, %62, %63}, "
-                 "%64, %65, p, 1, 1, 0, 0;\n}\n"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]), "+f"(c[4]), "+f"(c[5]),
-                   "+f"(c[6]), "+f"(c[7]), "+f"(c[8]), "+f"(c[9]), "+f"(c[10]), "+f"(c[11]),
-                   "+f"(c[12]), "+f"(c[13]), "+f"(c[14]), "+f"(c[15]), "+f"(c[16]), "+f"(c[17]),
-                   "+f"(c[18]), "+f"(c[19]), "+f"(c[20]), "+f"(c[21]), "+f"(c[22]), "+f"(c[23]),
-                   "+f"(c[24]), "+f"(c[25]), "+f"(c[26]), "+f"(c[27]), "+f"(c[28]), "+f"(c[29]),
-                   "+f"(c[30]), "+f"(c[31]), "+f"(c[32]), "+f"(c[33]), "+f"(c[34]), "+f"(c[35]),
-                   "+f"(c[36]), "+f"(c[37]), "+f"(c[38]), "+f"(c[39]), "+f"(c[40]), "+f"(c[41]),
-                   "+f"(c[42]), "+f"(c[43]), "+f"(c[44]), "+f"(c[45]), "+f"(c[46]), "+f"(c[47]),
-                   "+f"(c[48]), "+f"(c[49]), "+f"(c[50]), "+f"(c[51]), "+f"(c[52]), "+f"(c[53]),
-                   "+f"(c[54]), "+f"(c[55]), "+f"(c[56]), "+f"(c[57]), "+f"(c[58]), "+f"(c[59]),
-                   "+f"(c[60]), "+f"(c[61]), "+f"(c[62]), "+f"(c[63])
-                 : "l"(a), "l"(b), "r"(keep));
+                 "{" WGMMA_64_NAMES "}, %64, %65, p, 1, 1, %67, %68;\n}\n"
+                 : WGMMA_64(c)
+                 : "l"(a), "l"(b), "r"(keep), "n"(A_ACROSS), "n"(B_ACROSS));
 }
 
 static __device__ __forceinline__ void product_rs(float (&c)[64], const uint32_t (&a)[4],
@@ -222,24 +205,8 @@ static __device__ __forceinline__ void product_rs(float (&c)[64], const uint32_t
     asm volatile("{\n.reg .pred p;\n"
                  "setp.ne.b32 p, %69, 0;\n"
                  "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 "
-                 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11,"
-                 " %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, %22, %23,"
-                 " %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35,"
-                 " %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47,"
-                 " %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59,"
-                 " %60, %61, %62, %63}, "
-                 "{%64, %65, %66, %67}, %68, p, 1, 1, 1;\n}\n"
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]), "+f"(c[4]), "+f"(c[5]),
-                   "+f"(c[6]), "+f"(c[7]), "+f"(c[8]), "+f"(c[9]), "+f"(c[10]), "+f"(c[11]),
-                   "+f"(c[12]), "+f"(c[13]), "+f"(c[14]), "+f"(c[15]), "+f"(c[16]), "+f"(c[17]),
-                   "+f"(c[18]), "+f"(c[19]), "+f"(c[20]), "+f"(c[21]), "+f"(c[22]), "+f"(c[23]),
-                   "+f"(c[24]), "+f"(c[25]), "+f"(c[26]), "+f"(c[27]), "+f"(c[28]), "+f"(c[29]),
-                   "+f"(c[30]), "+f"(c[31]), "+f"(c[32]), "+f"(c[33]), "+f"(c[34]), "+f"(c[35]),
-                   "+f"(c[36]), "+f"(c[37]), "+f"(c[38]), "+f"(c[39]), "+f"(c[40]), "+f"(c[41]),
-                   "+f"(c[42]), "+f"(c[43]), "+f"(c[44]), "+f"(c[45]), "+f"(c[46]), "+f"(c[47]),
-                   "+f"(c[48]), "+f"(c[49]), "+f"(c[50]), "+f"(c[51]), "+f"(c[52]), "+f"(c[53]),
-                   "+f"(c[54]), "+f"(c[55]), "+f"(c[56]), "+f"(c[57]), "+f"(c[58]), "+f"(c[59]),
-                   "+f"(c[60]), "+f"(c[61]), "+f"(c[62]), "+f"(c[63])
+                 "{" WGMMA_64_NAMES "}, {%64, %65, %66, %67}, %68, p, 1, 1, 1;\n}\n"
+                 : WGMMA_64(c)
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(keep));
 }
 

@@ -136,27 +136,12 @@ static __device__ __forceinline__ uint64_t operand_step(bool across)
     return across ? 2048 >> 4 : 32 >> 4;
 }
 
-#define ACC8(i)                                                                                   \
-    "+f"(d[8 * i]), "+f"(d[8 * i + 1]), "+f"(d[8 * i + 2]), "+f"(d[8 * i + 3]),                   \
-        "+f"(d[8 * i + 4]), "+f"(d[8 * i + 5]), "+f"(d[8 * i + 6]), "+f"(d[8 * i + 7])
-
-/* d (64,128) += a (64,16) b (16,128); d is overwritten when `add` is 0. Thread t of the warpgroup
- * holds in d[4j..4j+3] columns 8j + 2 (t % 4), +1 of rows 16 (t / 32) + t % 32 / 4 and 8 below. */
+/* d (64,128) += a (64,16) b (16,128); d is overwritten when `add` is 0. Either operand may stand
+ * across; what a thread holds of d is told at product_ss. */
 template <int A_ACROSS, int B_ACROSS>
 static __device__ __forceinline__ void wgmma_64x128(float (&d)[64], uint64_t a, uint64_t b, int add)
 {
-    asm volatile("{\n"
-                 ".reg .pred p;\n"
-                 "setp.ne.b32 p, %66, 0;\n"
-                 "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 "
-                 "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-                 "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
-                 "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
-                 "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
-                 "%64, %65, p, 1, 1, %67, %68;\n"
-                 "}"
-                 : ACC8(0), ACC8(1), ACC8(2), ACC8(3), ACC8(4), ACC8(5), ACC8(6), ACC8(7)
-                 : "l"(a), "l"(b), "r"(add), "n"(A_ACROSS), "n"(B_ACROSS));
+    product_ss<A_ACROSS, B_ACROSS>(d, a, b, add);
 }
 
 #endif /* STI_HOPPER */
