@@ -29,17 +29,15 @@ static st_status take_run(run_scratch *t, st_slab *slab, const st_ttt_rule *r, i
 }
 
 typedef struct fire_scratch {
-    float    *part;     /* (3H,TTT_UPDATE_RANKS_MAX)  parts of |M|^2                  */
-    float    *scale;    /* (3H)                       1 / (|M| + eps)                 */
-    bf16     *muon;     /* one step's X, A, B, twice; only without a tape             */
-    float    *wide;     /* a layer   X in f32, for the fused body                     */
-    uint32_t *meeting;  /* (3H)      the same                                         */
+    float    *part;     /* (3H,TTT_PARTS)  parts of |M|^2                      */
+    float    *scale;    /* (3H)            1 / (|M| + eps)                     */
+    bf16     *muon;     /* one step's X, A, B, twice; only without a tape      */
+    uint32_t *meeting;  /* (3H)            for the fused body                  */
 } fire_scratch;
 
 static st_status take_fire(fire_scratch *t, st_slab *slab, const st_ttt_rule *r)
 {
-    ST_TRY(ST_TAKE(slab, &t->part, 3 * r->heads * TTT_UPDATE_RANKS_MAX));
-    ST_TRY(ST_TAKE(slab, &t->wide, sti_ttt_all(r)));
+    ST_TRY(ST_TAKE(slab, &t->part, 3 * r->heads * TTT_PARTS));
     ST_TRY(ST_TAKE(slab, &t->meeting, 3 * r->heads));
     ST_TRY(ST_TAKE(slab, &t->scale, 3 * r->heads));
     ST_TRY(ST_TAKE(slab, &t->muon, 2 * sti_ttt_muon_tape(r) / STI_NS_STEPS));
@@ -445,7 +443,7 @@ static st_status fire_fused(st_stream *q, st_ttt_state *s, const sti_ttt_slot *s
     u.taped = slot->muon != NULL;
     u.first = s->updates == 0;
     u.muon = u.taped ? (bf16 *)slot->muon : t->muon;
-    u.wide = t->wide, u.part = t->part, u.meeting = t->meeting;
+    u.part = t->part, u.meeting = t->meeting;
     return sti_ttt_hopper_update(q, &s->rule, &u);
 }
 

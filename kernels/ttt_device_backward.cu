@@ -5,7 +5,7 @@
  * A and B of each Newton-Schulz step come from the tape, so a step costs four products, not six.
  * Every sum has a fixed order: parts per block, then the parts one by one.
  */
-#include "kernels/ttt_device.cuh"
+#include "kernels/ttt_hopper.cuh"
 
 enum { WARPS = 8, TILE = 64 };
 
@@ -26,11 +26,12 @@ typedef struct back_scratch {
     float *walk;            /* a layer   prenorm: gradient of P                    */
     float *moment;          /* a layer   gradient of N, then of M                  */
     float *carry;           /* a layer   m_{c+1} Mbar_{c+1}                        */
-    bf16  *narrow;          /* a layer   moment in bf16                            */
+    bf16  *narrow;          /* a layer   moment in bf16; t, z, r lie behind it     */
     bf16  *t, *z, *r;       /* (3H,side,side) Newton-Schulz                        */
     float *length;          /* (H,h+h+d) gradient of the birth row norms           */
     float *part;            /* (3H,TTT_PARTS)  parts of <M, Mbar>                  */
     float *gate;            /* (3H,TTT_PARTS)  parts of the update gate's gradient */
+    uint32_t *meeting;      /* (3H)      for the fused body                        */
 } back_scratch;
 
 static st_status take(back_scratch *t, st_slab *slab, const st_ttt_rule *r, int64_t n)
@@ -47,13 +48,12 @@ static st_status take(back_scratch *t, st_slab *slab, const st_ttt_rule *r, int6
     ST_TRY(ST_TAKE(slab, &t->walk, all));
     ST_TRY(ST_TAKE(slab, &t->moment, all));
     ST_TRY(ST_TAKE(slab, &t->carry, all));
-    ST_TRY(ST_TAKE(slab, &t->narrow, all));
-    ST_TRY(ST_TAKE(slab, &t->t, squares));
-    ST_TRY(ST_TAKE(slab, &t->z, squares));
-    ST_TRY(ST_TAKE(slab, &t->r, squares));
+    ST_TRY(ST_TAKE(slab, &t->narrow, all + 3 * squares));
+    t->t = t->narrow + all, t->z = t->t + squares, t->r = t->z + squares;
     ST_TRY(ST_TAKE(slab, &t->length, r->heads * sti_ttt_rows(r)));
     ST_TRY(ST_TAKE(slab, &t->part, 3 * r->heads * TTT_PARTS));
     ST_TRY(ST_TAKE(slab, &t->gate, 3 * r->heads * TTT_PARTS));
+    ST_TRY(ST_TAKE(slab, &t->meeting, 3 * r->heads));
     return st_ok();
 }
 
@@ -272,7 +272,7 @@ static __global__ void clear_teaching(bf16 *k_grad, bf16 *v_grad, float *lr0, fl
 
 typedef struct renorm_back_args {
     float       *now, *walk;        /* prenorm: now is consumed and set to 0; walk NULL: postnorm */
-    float       *moment;            /* gradient of N                                              */
+    float       *moment;            /* gradient of N; NULL: not wanted beside walk or now         */
     bf16        *narrow;
     float       *length_grad;       /* gains                                                      */
     const float *weight;            /* what the update made: y / (n + eps) is weight / length     */
@@ -321,6 +321,8 @@ template <int N> static __global__ void renorm_back_rows(renorm_back_args a)
 #pragma unroll
         for (int i = 0; i < N; i++)
             narrow.x[i] = __float2bfloat16(y.x[i]);
+        if (!a.moment)
+            continue;
         pack_store<N>(a.moment + c, y);
         pack_store<N>(a.narrow + c, narrow);
     }
@@ -514,15 +516,43 @@ static __global__ void give_gate(float *mu_grad, const float *gate, int64_t step
     mu_grad[f * step + t] = sum / (float)n;
 }
 
-static st_status update_back(st_stream *q, const st_ttt_rule *r, const st_ttt_tape *tape,
-                             int64_t slot_index, bool first, back_scratch *t)
+/* The gradient of N becomes that of the chunk's sums. */
+static st_status moment_back_plainly(st_stream *q, const st_ttt_rule *r, const sti_ttt_slot *slot,
+                                     const float *m_before, back_scratch *t)
 {
     const int64_t size = sti_ttt_matrix(r);
     const dim3 blocks(TTT_PARTS, (unsigned)(3 * r->heads));
-    const bool muon = r->muon != ST_TTT_MUON_OFF;
+    const bool muon = r->muon != ST_TTT_MUON_OFF, momentum = r->momentum == ST_TTT_MOMENTUM;
+    if (muon) {
+        ST_TRY(newton_schulz_back(q, r, (bf16 *)slot->muon, t));
+        if (size % 4 == 0)
+            dot_parts<4><<<blocks, 512, 0, sti_cuda(q)>>>(t->part, slot->momentum, t->moment,
+                                                          size);
+        else
+            dot_parts<1><<<blocks, 512, 0, sti_cuda(q)>>>(t->part, slot->momentum, t->moment,
+                                                          size);
+        ST_TRY(sti_launched("ttt dot_parts"));
+    }
+    if (!muon && !momentum)
+        return st_ok();             /* moment is the gradient of the sums already */
+    const moment_args m = {t->moment, t->narrow, momentum ? t->carry : NULL, t->gate,
+                           slot->momentum, m_before, slot->mu_mean, muon ? slot->scale : NULL,
+                           t->part, size};
+    if (size % 4 == 0)
+        moment_back<4><<<blocks, 512, 0, sti_cuda(q)>>>(m);
+    else
+        moment_back<1><<<blocks, 512, 0, sti_cuda(q)>>>(m);
+    return sti_launched("ttt moment_back");
+}
+
+static st_status update_back(st_stream *q, const st_ttt_rule *r, const st_ttt_tape *tape,
+                             int64_t slot_index, bool first, back_scratch *t)
+{
+    const bool prenorm = r->norm == ST_TTT_PRENORM, fused = sti_ttt_hopper_fits(q->device, r);
     const sti_ttt_slot slot = sti_ttt_slot_get(tape, r, slot_index);
     const sti_ttt_slot before = sti_ttt_slot_get(tape, r, slot_index - 1);
-    const renorm_back_args a = {t->now, r->norm == ST_TTT_PRENORM ? t->walk : NULL, t->moment,
+    const float *m_before = first ? NULL : before.momentum;
+    const renorm_back_args a = {t->now, prenorm ? t->walk : NULL, fused ? NULL : t->moment,
                                 t->narrow, t->length, slot.weight, tape->length, slot.row_norm,
                                 r->heads, r->hidden, r->width};
     const unsigned renorm_blocks = row_blocks(r->heads * sti_ttt_rows(r));
@@ -531,25 +561,12 @@ static st_status update_back(st_stream *q, const st_ttt_rule *r, const st_ttt_ta
     else
         renorm_back_rows<1><<<renorm_blocks, 32 * WARPS, 0, sti_cuda(q)>>>(a);
     ST_TRY(sti_launched("ttt renorm_back_rows"));
-    if (muon) {
-        ST_TRY(newton_schulz_back(q, r, (bf16 *)slot.muon, t));
-        if (size % 4 == 0)
-            dot_parts<4><<<blocks, 512, 0, sti_cuda(q)>>>(t->part, slot.momentum, t->moment, size);
-        else
-            dot_parts<1><<<blocks, 512, 0, sti_cuda(q)>>>(t->part, slot.momentum, t->moment, size);
-        ST_TRY(sti_launched("ttt dot_parts"));
-    }
-    const bool momentum = r->momentum == ST_TTT_MOMENTUM;
-    if (!muon && !momentum)
-        return st_ok();             /* moment is the gradient of the sums already */
-    const moment_args m = {t->moment, t->narrow, momentum ? t->carry : NULL, t->gate,
-                           slot.momentum, first ? NULL : before.momentum, slot.mu_mean,
-                           muon ? slot.scale : NULL, t->part, size};
-    if (size % 4 == 0)
-        moment_back<4><<<blocks, 512, 0, sti_cuda(q)>>>(m);
-    else
-        moment_back<1><<<blocks, 512, 0, sti_cuda(q)>>>(m);
-    return sti_launched("ttt moment_back");
+    if (!fused)
+        return moment_back_plainly(q, r, &slot, m_before, t);
+    const ttt_update_back u = {prenorm ? t->walk : t->now, t->narrow, t->narrow, t->carry,
+                               t->gate, t->part, t->meeting, (const bf16 *)slot.muon,
+                               slot.momentum, m_before, slot.mu_mean, slot.scale};
+    return sti_ttt_hopper_update_back(q, r, &u);
 }
 
 /* --- B6: the sweep ------------------------------------------------------------------------ */

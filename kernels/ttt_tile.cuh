@@ -94,21 +94,17 @@ static __device__ __forceinline__ void copy_in_shared(void *to, const CUtensorMa
                  "r"(z), "h"(blocks) : "memory");
 }
 
-/* `bytes` as they lie. */
-static __device__ __forceinline__ void copy_in_plain(void *to, const void *from, uint64_t *bar,
-                                                     uint32_t bytes)
+static __device__ __forceinline__ uint2 shared_load2(uint32_t address)
 {
-    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
-                 "[%0], [%1], %2, [%3];" ::"r"(shared_address(to)), "l"(from), "r"(bytes),
-                 "r"(shared_address(bar)) : "memory");
+    uint2 x;
+    asm volatile("ld.shared.v2.b32 {%0, %1}, [%2];" : "=r"(x.x), "=r"(x.y) : "r"(address)
+                 : "memory");
+    return x;
 }
 
-static __device__ __forceinline__ float4 shared_load4(uint32_t address)
+static __device__ __forceinline__ void shared_store2(uint32_t address, uint2 x)
 {
-    float4 x;
-    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
-                 : "=f"(x.x), "=f"(x.y), "=f"(x.z), "=f"(x.w) : "r"(address) : "memory");
-    return x;
+    asm volatile("st.shared.v2.b32 [%0], {%1, %2};" ::"r"(address), "r"(x.x), "r"(x.y) : "memory");
 }
 
 static __device__ __forceinline__ void copy_out(const CUtensorMap *map, const void *from, int x,
