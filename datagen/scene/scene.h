@@ -148,7 +148,7 @@ typedef struct st_scene_list {
 
 /* A scene that could not be read, and why; the others go on. */
 typedef struct st_scene_failure {
-    const char *scene_id;       /* NULL: the file as a whole */
+    const char *scene_id;       /* NULL: the file as a whole, and `why` names the path */
     const char *path;
     st_status   why;
 } st_scene_failure;

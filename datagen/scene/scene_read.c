@@ -166,8 +166,10 @@ static st_status settle(st_scene_list *list, st_failure_list *failures, st_arena
 static st_status read_one(st_scene_list *list, st_failure_list *failures, st_arena *arena,
                           const char *path, st_json root)
 {
-    st_scene        scene = {0};
-    const st_status why = sti_scene_file_read(&scene, arena, root);
+    st_scene  scene = {0};
+    st_status why = sti_scene_file_read(&scene, arena, root);
+    if (!scene.scene_id)
+        why = st_within(why, "%s", path);
     return settle(list, failures, arena, path, scene.scene_id, &scene, why);
 }
 
@@ -193,19 +195,59 @@ static st_status read_metadata(st_scene_list *list, st_failure_list *failures, s
     return st_ok();
 }
 
+/* Whether any member of an object says something that metadata says of a scene. A file without one
+ * is of another kind, and is told once, not for each of its members. */
+static bool has_scenes(st_json root)
+{
+    static const char *const keys[] = {"room_size", "room_center", "object_counts", "object_bbox",
+                                       "object_bboxes"};
+    st_json      member;
+    st_json_walk walk = st_json_walk_start(&root);
+    while (st_json_walk_next(&walk, &root, &member))
+        for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
+            if (st_json_kind_of(st_json_member(&member, keys[k])) != ST_JSON_ABSENT)
+                return true;
+    return false;
+}
+
 static st_status read_document(st_scene_list *list, st_failure_list *failures, st_arena *arena,
                                const char *path, st_json root)
 {
-    if (st_json_kind_of(root) != ST_JSON_OBJECT)
-        return st_failure_add(failures, arena, NULL, path,
-                              st_within(st_json_expect(root, ST_JSON_OBJECT), "%s", path));
-    if (st_json_count(root) == 0)
-        return st_failure_add(failures, arena, NULL, path,
-                              ST_FAIL(ST_ERR_DATA, "%s: expected scenes, found an empty object",
-                                      path));
-    return st_json_kind_of(st_json_member(&root, "schema")) == ST_JSON_TEXT
-               ? read_one(list, failures, arena, path, root)
-               : read_metadata(list, failures, arena, path, root);
+    char found[120];
+    if (st_json_kind_of(st_json_member(&root, "schema")) == ST_JSON_TEXT)
+        return read_one(list, failures, arena, path, root);
+    if (has_scenes(root))
+        return read_metadata(list, failures, arena, path, root);
+    return st_failure_add(failures, arena, NULL, path,
+                          ST_FAIL(ST_ERR_FORMAT, "%s: expected scenes, found %s", path,
+                                  st_json_describe(&root, found, sizeof found)));
+}
+
+/* What cannot be parsed is cut short or has a slip, and the parser says where; or it never was
+ * JSON, or has a document on each line, and then what it is helps more. */
+static st_status refuse_text(st_status s, st_arena *arena, st_str bytes)
+{
+    const st_str seen = st_str_trim(bytes);
+    st_str       line, rest = seen;
+    st_json_doc *doc;
+    if (s.code != ST_ERR_FORMAT)
+        return s;
+    if (!st_str_next_line(&line, &rest))
+        return ST_FAIL(ST_ERR_FORMAT, "expected scenes, found an empty file");
+    if (line.data[0] != '{' && line.data[0] != '[' && !st_str_starts(line, "\xEF\xBB\xBF")) {
+        const char *shown;
+        ST_TRY(st_utf8_for_message(arena, &shown, line, 24));
+        return ST_FAIL(ST_ERR_FORMAT, "expected scenes in JSON, found a file that starts with "
+                       "\"%s\"", shown);
+    }
+    if (rest.size > 0 && st_json_parse(&doc, line).code == ST_OK) {
+        char          found[120];
+        const st_json root = st_json_root(doc);
+        s = ST_FAIL(ST_ERR_FORMAT, "expected scenes in one JSON document, found one on each line, "
+                    "the first %s", st_json_describe(&root, found, sizeof found));
+        st_json_free(doc);
+    }
+    return s;
 }
 
 /* A key that is there twice, be it a scene or something in one, spoils no other scene: it is told,
@@ -217,6 +259,8 @@ static st_status parse_all(st_json_doc **doc, st_failure_list *failures, st_aren
     if (s.code == ST_OK)
         return s;
     const bool twice = strstr(s.text, "duplicate object key") != NULL;
+    if (!twice)
+        s = refuse_text(s, arena, bytes);
     ST_TRY(st_failure_add(failures, arena, NULL, path,
                           st_within(twice ? ST_FAIL(ST_ERR_DATA, "%.160s: the last one is read",
                                                     s.text) : s, "%s", path)));

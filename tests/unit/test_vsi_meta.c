@@ -205,9 +205,16 @@ static void bad_files_are_named(void **state)
 {
     fixture *f = *state;
     read_text(f, "");
-    file_fails(f, "expected JSON, found an empty text");
+    file_fails(f, "expected scenes, found an empty file");
     read_text(f, "[1]");
-    file_fails(f, "document: expected an object, found an array");
+    file_fails(f, "expected scenes, found an array");
+    read_text(f, "ply\nformat ascii 1.0\n");
+    file_fails(f, "expected scenes in JSON, found a file that starts with \"ply\"");
+    read_text(f, "{\"sceneId\":\"scannet.scene0000_00\",\"segGroups\":[{\"id\":0}]}");
+    file_fails(f, "expected scenes, found an object that starts with \"sceneId\"");
+    read_text(f, "{\"id\":1,\"question\":\"q\"}\n{\"id\":2,\"question\":\"q\"}\n");
+    file_fails(f, "expected scenes in one JSON document, found one on each line, the first an "
+                  "object that starts with \"id\"");
     read_text(f, "{}");
     file_fails(f, "expected scenes, found an empty object");
     read_text(f, "{\"a\":\n{\"room_size\":NaN}}");
