@@ -14,9 +14,8 @@ static const st_option options[] = {
     {NULL, "templates", 0, "FILE", "a pack of wordings to read questions by, beside the "
      "benchmark's and ours", NULL},
     {"Output", "answers", 0, "OUT", "write what was computed, a JSON line per row", NULL},
-    {"Judging", "strict", 0, NULL, "leave with 1 when a row disagrees (by both distance rules) or "
-     "a box contradicts itself",
-     NULL},
+    {"Judging", "strict", 0, NULL, "leave with 1 when a row disagrees or a box contradicts "
+     "itself", NULL},
     {0},
 };
 
@@ -75,14 +74,13 @@ static st_status write_outputs(work *w, const st_args *args)
 static void say_summary(const work *w, const st_args *args)
 {
     st_say_scene_failures(args, &w->failures);
-    size_t agree = 0, disagree = 0, unanswerable = 0;
-    for (size_t i = 0; i < w->rows.count; i++) {
-        agree += w->report.results[i].verdict == ST_LINT_AGREE;
-        disagree += w->report.results[i].verdict == ST_LINT_DISAGREE;
-        unanswerable += w->report.results[i].verdict == ST_LINT_UNANSWERABLE;
-    }
+    const st_lint_sums sums = st_lint_sum(&w->report);
+    if (sums.exact_only + sums.sampled_only > 0)
+        st_say(args, "absolute distances right by one rule alone: %zu exact, %zu sampled%s",
+               sums.exact_only, sums.sampled_only,
+               sums.exact_only > 0 && sums.sampled_only > 0 ? "; a set should keep to one" : "");
     st_say(args, "%zu rows: %zu agree, %zu disagree, %zu cannot be answered from boxes; %zu scenes "
-           "read, %zu inputs failed", w->rows.count, agree, disagree, unanswerable,
+           "read, %zu inputs failed", w->rows.count, sums.agree, sums.disagree, sums.unanswerable,
            w->scenes.count, w->failures.count);
 }
 
@@ -115,8 +113,8 @@ const st_command cmd_lint = {
              "the words of its question alone, and list what disagrees, what cannot be\n"
              "answered, near ties, duplicates, and what is wrong with boxes and counts.\n"
              "Absolute distance is judged as the benchmark samples it, and between the solid\n"
-             "boxes as object_abs_distance_exact. Appearance order and routes need the video\n"
-             "and count as unanswerable.",
+             "boxes as object_abs_distance_exact; a row that one of the two gives is right.\n"
+             "Appearance order and routes need the video and count as unanswerable.",
     .options = options,
     .common = ST_COMMON_JOBS | ST_COMMON_JSON,
     .output = "Lines about rows and metadata, then a table of types. With --json one object:\n"

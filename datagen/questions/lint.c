@@ -226,15 +226,32 @@ static void look_at_boxes(st_lint_boxes *b, const st_scene_list *scenes)
     }
 }
 
-bool st_lint_disagrees(const st_lint_report *report)
+bool st_lint_exact_only(const st_lint_row *row)
 {
+    return row->verdict == ST_LINT_DISAGREE && row->has_exact &&
+           row->exact_verdict == ST_LINT_AGREE;
+}
+
+st_lint_sums st_lint_sum(const st_lint_report *report)
+{
+    st_lint_sums sums = {0};
     for (size_t i = 0; i < report->rows->count; i++) {
         const st_lint_row *r = &report->results[i];
-        if (r->verdict == ST_LINT_DISAGREE &&
-            !(r->has_exact && r->exact_verdict == ST_LINT_AGREE))
-            return true;
+        const bool         exact_only = st_lint_exact_only(r);
+        sums.exact_only += exact_only;
+        sums.sampled_only += r->verdict == ST_LINT_AGREE && r->has_exact &&
+                             r->exact_verdict == ST_LINT_DISAGREE;
+        sums.agree += r->verdict == ST_LINT_AGREE || exact_only;
+        sums.disagree += r->verdict == ST_LINT_DISAGREE && !exact_only;
+        sums.unanswerable += r->verdict == ST_LINT_UNANSWERABLE;
     }
-    return report->boxes.bounds > 0 || report->boxes.mended > 0;
+    return sums;
+}
+
+bool st_lint_disagrees(const st_lint_report *report)
+{
+    return st_lint_sum(report).disagree > 0 || report->boxes.bounds > 0 ||
+           report->boxes.mended > 0;
 }
 
 /* --- the whole --- */

@@ -104,8 +104,19 @@ ST_CHECKED st_status st_lint_run(st_lint_report *report, st_arena *arena, const 
                                  const st_scene_list *scenes, const st_template_pack *packs,
                                  size_t pack_count, st_pool *pool);
 
-/* True when a row disagrees, by both rules where there are two (our own rows hold exact distances,
- * the benchmark's sampled ones), or a box contradicts itself. */
+/* Rows by how they fare under all rules there are for them: a distance is right when it is the
+ * sampled one, as in the benchmark, or the exact one, as in our own rows. */
+typedef struct st_lint_sums {
+    size_t agree, disagree, unanswerable;       /* together all rows                        */
+    size_t exact_only, sampled_only;            /* of those that agree: distances that only
+                                                   one of the two rules gives               */
+} st_lint_sums;
+st_lint_sums st_lint_sum(const st_lint_report *report);
+
+/* True when the row's distance is the exact one, and not the sampled one. */
+bool st_lint_exact_only(const st_lint_row *row);
+
+/* True when a row disagrees, by both rules where there are two, or a box contradicts itself. */
 bool st_lint_disagrees(const st_lint_report *report);
 
 const char *st_lint_verdict_name(st_lint_verdict verdict);  /* "agree", ... */

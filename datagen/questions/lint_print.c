@@ -11,11 +11,13 @@ static void print_disagreements(st_text *out, const st_lint_report *report)
         char               raw[32];
         if (r->verdict != ST_LINT_DISAGREE)
             continue;
-        st_text_addf(out, "disagrees     %s  %s  %s: says %s", row->id, row->question_type,
-                     row->scene_name, row->ground_truth);
+        st_text_addf(out, "%-12s  %s  %s  %s: says %s",
+                     st_lint_exact_only(r) ? "exact only" : "disagrees", row->id,
+                     row->question_type, row->scene_name, row->ground_truth);
         if (row->option_count > 0)
             st_text_addf(out, " (%s)", sti_lint_given(row));
-        st_text_addf(out, ", the boxes give %s", r->answer ? r->answer : r->value);
+        st_text_addf(out, ", the %sboxes give %s", r->has_exact ? "sampled " : "",
+                     r->answer ? r->answer : r->value);
         if (row->option_count > 0 && r->answer)
             st_text_addf(out, " (%s)", r->value);
         else if (!r->answer)

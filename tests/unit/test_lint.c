@@ -132,6 +132,9 @@ static void several_boxes_agree_if_one_does(void **state)
     assert_int_equal(f->report.results[1].exact_verdict, ST_LINT_AGREE);
     assert_int_equal(f->report.results[2].verdict, ST_LINT_DISAGREE);
     assert_int_equal(f->report.results[2].exact_verdict, ST_LINT_DISAGREE);
+    const st_lint_sums sums = st_lint_sum(&f->report);
+    assert_int_equal(sums.agree, 1);
+    assert_int_equal(sums.disagree, 2);
 }
 
 static void what_cannot_be_answered_says_why(void **state)
