@@ -1,6 +1,7 @@
 /* args.c - from the words of a command line to options and values. */
 #include "tools/command.h"
 
+#include "kernels/base/files.h"
 #include "kernels/base/limits.h"
 
 #include <stdarg.h>
@@ -256,6 +257,17 @@ st_status st_args_choice(const st_args *args, const char *option, const char *co
                  i == 0 ? "" : names[i + 1] ? ", " : " or ", names[i]);
     }
     return ST_FAIL(ST_ERR_USAGE, "--%s: expected %s, found \"%s\"", option, list, text ? text : "");
+}
+
+st_status st_args_check_output(const st_args *args, const char *option,
+                               const char *const *inputs, size_t count)
+{
+    const char *path = st_args_text(args, option);
+    for (size_t i = 0; path && i < count; i++)
+        if (inputs[i] && st_file_is_part_of(path, inputs[i]))
+            return ST_FAIL(ST_ERR_USAGE, "--%s: expected a file of its own, found %s, which is "
+                           "read", option, path);
+    return st_ok();
 }
 
 int st_args_jobs(const st_args *args)

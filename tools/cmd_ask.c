@@ -351,8 +351,12 @@ static st_status ask(ask_run *run, const char *question)
 }
 
 /* Where a session cannot be written is said before a long video is read, not after. */
-static st_status check_save(const char *path)
+static st_status check_save(const st_args *args, const char *path)
 {
+    const char *video = st_args_text(args, "video");
+    const char *raw = video && strncmp(video, "raw:", 4) == 0 ? strchr(video + 4, ':') : NULL;
+    const char *const inputs[] = {raw ? raw + 1 : video};
+    ST_TRY(st_args_check_output(args, "save", inputs, 1));
     st_out out;
     ST_TRY(st_out_open(&out, path));
     st_out_discard(&out);
@@ -372,7 +376,7 @@ static st_status work(ask_run *run)
     ST_TRY(st_args_double(args, "fps", 1e-6, 1e6, &run->fps));
     ST_TRY(st_args_int(args, "max-frames", 1, 1 << 20, &run->frames_max));
     if (save)
-        ST_TRY(check_save(save));
+        ST_TRY(check_save(args, save));
     ST_TRY(open_model(run));
     if (video) {
         ST_TRY(st_frames_open(&run->source, video, run->fps));

@@ -146,6 +146,7 @@ static st_status compare(st_exit *exit_code, const st_args *args, const char *fo
     const st_parity_options how = {.preset = preset == 0 ? ST_TTT_TRAIN : ST_TTT_EVAL_COMPAT,
                                    .tokenizer = st_args_text(args, "tokenizer"),
                                    .jobs = st_args_jobs(args)};
+    ST_TRY(st_args_check_output(args, "write", &folder, 1));
     st_parity report;
     st_parity_init(&report);
     st_status s = st_parity_run(&report, folder, &how);

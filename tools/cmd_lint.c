@@ -43,6 +43,9 @@ static st_status read_inputs(work *w, const st_args *args)
                                      st_args_text(args, "templates")));
     st_path_list files;
     ST_TRY(st_scene_paths(&files, &w->arena, paths, count));
+    const char *const others[] = {st_args_word(args, 0), st_args_text(args, "templates")};
+    ST_TRY(st_args_check_output(args, "answers", others, 2));
+    ST_TRY(st_args_check_output(args, "answers", files.paths, files.count));
     for (size_t i = 0; i < files.count; i++)
         ST_TRY(st_scene_path_read(&w->scenes, &w->failures, &w->arena, files.paths[i]));
     return st_vsi_rows_read(&w->rows, &w->arena, st_args_word(args, 0));

@@ -75,6 +75,14 @@ ST_CHECKED st_status st_args_double(const st_args *args, const char *option, dou
 ST_CHECKED st_status st_args_choice(const st_args *args, const char *option,
                                     const char *const *names, int *index);
 
+/* Refuse an output that would write over something to be read. Inputs are files, or folders read
+ * whole; NULL among them is none. An option that was not given is fine.
+ *
+ * Fails   ST_ERR_USAGE "--answers: expected a file of its own, found rows.jsonl, which is read".
+ */
+ST_CHECKED st_status st_args_check_output(const st_args *args, const char *option,
+                                          const char *const *inputs, size_t count);
+
 int      st_args_jobs(const st_args *args);     /* -j; 0 means one per core */
 uint64_t st_args_seed(const st_args *args);     /* --seed                   */
 st_voice st_args_voice(const st_args *args);    /* -q                       */

@@ -141,6 +141,8 @@ st_status inspect_scenes(st_exit *exit_code, const st_args *args, const char *pa
     st_failure_list failures = {0};
     st_path_list paths;
     st_status s = st_scene_paths(&paths, &arena, &path, 1);
+    if (s.code == ST_OK)
+        s = st_args_check_output(args, "plan", paths.paths, paths.count);
     for (size_t i = 0; s.code == ST_OK && i < paths.count; i++)
         s = st_scene_path_read(&list, &failures, &arena, paths.paths[i]);
     st_say_scene_failures(args, &failures);

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,6 +293,18 @@ bool st_folder_exists(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool st_file_is_part_of(const char *path, const char *input)
+{
+    char file[PATH_MAX], whole[PATH_MAX];
+    if (!st_file_exists(path) || !realpath(path, file) || !realpath(input, whole))
+        return false;
+    struct stat a, b;
+    if (stat(file, &a) == 0 && stat(whole, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+        return true;                        /* also by a hard link */
+    const size_t size = strlen(whole);
+    return strncmp(file, whole, size) == 0 && file[size] == '/';
 }
 
 st_status st_file_remove(const char *path)

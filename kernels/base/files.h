@@ -55,6 +55,9 @@ ST_CHECKED st_status st_folder_list(st_arena *arena, const char ***names, size_t
                                     const char *path);      /* sorted by bytes, without . and .. */
 bool st_file_exists(const char *path);                  /* a regular file, or what links to one */
 bool st_folder_exists(const char *path);
+/* Whether writing `path` would write over something that `input` stands for: the file itself, by
+ * whatever name or link, or a file that is there below the folder. */
+bool st_file_is_part_of(const char *path, const char *input);
 ST_CHECKED st_status st_file_remove(const char *path);      /* fine if it was not there */
 ST_CHECKED st_status st_file_size(const char *path, uint64_t *bytes);
 

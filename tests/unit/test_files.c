@@ -175,6 +175,23 @@ static void digests_are_sha256(void **state)
                         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+/* An output that would take an input's place is known by any of its names. */
+static void a_file_is_known_by_any_name(void **state)
+{
+    (void)state;
+    must(st_file_write(in_folder("in/rows"), "x", 1));
+    must(st_file_write(in_folder("inside"), "y", 1));
+    assert_int_equal(symlink("in/rows", in_folder("link")), 0);
+    assert_int_equal(link(in_folder("in/rows"), in_folder("hard")), 0);
+    assert_true(st_file_is_part_of(in_folder("in/../in/rows"), in_folder("in/rows")));
+    assert_true(st_file_is_part_of(in_folder("link"), in_folder("in/rows")));
+    assert_true(st_file_is_part_of(in_folder("hard"), in_folder("in/rows")));
+    assert_true(st_file_is_part_of(in_folder("link"), in_folder("in")));
+    assert_false(st_file_is_part_of(in_folder("inside"), in_folder("in")));
+    assert_false(st_file_is_part_of(in_folder("in/fresh"), in_folder("in")));   /* not there yet */
+    assert_false(st_file_is_part_of(in_folder("inside"), in_folder("nothing")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +202,7 @@ int main(void)
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(a_map_outlives_its_file),
         cmocka_unit_test(names_and_stems),
+        cmocka_unit_test(a_file_is_known_by_any_name),
         cmocka_unit_test(digests_are_sha256),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
