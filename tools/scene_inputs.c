@@ -18,6 +18,12 @@ static st_status add_path(st_path_list *list, st_arena *arena, const char *path)
     return st_ok();
 }
 
+/* What our output folders say of themselves lies beside the scenes and is none. */
+static bool is_about_folder(const char *name)
+{
+    return strcmp(name, "manifest.json") == 0 || strcmp(name, "run.json") == 0;
+}
+
 static st_status add_folder(st_path_list *list, st_arena *arena, const char *folder, int depth)
 {
     const char **names;
@@ -31,7 +37,7 @@ static st_status add_folder(st_path_list *list, st_arena *arena, const char *fol
         ST_TRY(st_path_join(arena, &path, folder, names[i]));
         if (st_folder_exists(path))
             ST_TRY(add_folder(list, arena, path, depth + 1));
-        else if (st_str_ends(st_str_from(names[i]), ".json"))
+        else if (st_str_ends(st_str_from(names[i]), ".json") && !is_about_folder(names[i]))
             ST_TRY(add_path(list, arena, path));
     }
     return st_ok();

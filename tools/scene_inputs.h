@@ -18,7 +18,7 @@ typedef struct st_path_list {
 
 /* What the words stand for, in the order of the words. A file is itself. A folder is, of these the
  * first that it holds: what is below its `scenes` (an output folder), the raw scans at or below it,
- * every .json file below it, sorted.
+ * every .json file below it, sorted, but for manifest.json and run.json.
  *
  * Fails   ST_ERR_IO a word that is neither; ST_ERR_DATA a folder that holds none of them.
  */
