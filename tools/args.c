@@ -18,8 +18,8 @@ struct st_args {
     const char       *line;
     const char      **words;
     size_t            word_count;
-    given_value      *values;       /* in the order typed */
-    const char      **texts;        /* the same texts side by side, for st_args_list */
+    given_value      *values;       /* of one option side by side, in the order typed */
+    const char      **texts;        /* the same texts, for st_args_list               */
     size_t            value_count;
 };
 
@@ -73,10 +73,20 @@ static bool takes_many(const st_option *o)
     return o->value && st_str_ends(st_str_from(o->value), "...");
 }
 
+/* Behind the last value of the option, wherever on the line that stood; else behind all. */
 static void add_value(st_args *args, const st_option *option, const char *text)
 {
-    args->texts[args->value_count] = text;
-    args->values[args->value_count++] = (given_value){option, text};
+    size_t at = args->value_count;
+    while (at > 0 && args->values[at - 1].option != option)
+        at--;
+    if (at == 0)
+        at = args->value_count;
+    for (size_t i = args->value_count++; i > at; i--) {
+        args->values[i] = args->values[i - 1];
+        args->texts[i] = args->texts[i - 1];
+    }
+    args->texts[at] = text;
+    args->values[at] = (given_value){option, text};
 }
 
 /* One word that starts with a dash; *i moves over the values it takes. */
@@ -121,6 +131,14 @@ static st_status check_word_count(const st_args *args)
         return st_ok();
     if (c->words_max == 0)
         return ST_FAIL(ST_ERR_USAGE, "expected options only, found \"%s\"", args->words[0]);
+    const st_option *greedy = NULL;     /* took words that may have been meant otherwise */
+    for (size_t i = 1; i < args->value_count; i++)
+        if (takes_many(args->values[i].option) &&
+            args->values[i].option == args->values[i - 1].option)
+            greedy = args->values[i].option;
+    if (greedy && (int)args->word_count < c->words_min)
+        return ST_FAIL(ST_ERR_USAGE, "expected %s, found %zu words: --%s takes all that follow it",
+                       c->usage, args->word_count, greedy->name);
     return ST_FAIL(ST_ERR_USAGE, "expected %s, found %zu %s; see \"spatial %s --help\"", c->usage,
                    args->word_count, args->word_count == 1 ? "word" : "words", c->name);
 }

@@ -27,7 +27,7 @@ static const st_option options[] = {
     {NULL, "top-k", 0, "K", "draw from the K likeliest tokens; 0: from all", "0"},
     {NULL, "top-p", 0, "P", "draw from the likeliest tokens that hold this share", "1"},
     {NULL, "repetition-penalty", 0, "X", "above 1 makes tokens said before less likely", "1"},
-    {NULL, "stop", 0, "TEXT...", "end the answer before any of these", NULL},
+    {NULL, "stop", 0, "TEXT", "end the answer before this; may be given several times", NULL},
     {"Output", "save", 0, "FILE", "keep what was read, before any question", NULL},
     {NULL, NULL, 0, NULL, NULL, NULL},
 };

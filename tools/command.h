@@ -64,6 +64,7 @@ const char *const *st_args_words(const st_args *args);
 
 bool        st_args_given(const st_args *args, const char *option); /* typed, not default */
 const char *st_args_text(const st_args *args, const char *option);  /* NULL: none; the last wins */
+/* All values of an option, wherever they stand on the line. */
 size_t      st_args_list(const st_args *args, const char *option, const char *const **values);
 
 /* Numbers, checked: "--seed: expected an integer from 0 to 9, found "x"". */

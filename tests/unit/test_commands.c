@@ -63,12 +63,46 @@ static void help_fits_a_terminal(void **state)
     }
 }
 
+/* Values of one option are a list wherever they stand; of the others the last one counts. */
+static void values_of_an_option_are_gathered(void **state)
+{
+    (void)state;
+    static const st_option table[] = {{"In", "from", 'f', "FILE...", "", NULL},
+                                      {NULL, "stop", 0, "TEXT", "", NULL},
+                                      {NULL, "dry", 0, NULL, "", NULL},
+                                      {0}};
+    const st_command command = {.name = "try", .usage = "WORD --from FILE...", .options = table,
+                                .words_min = 1, .words_max = 1};
+    char *line[] = {"--from", "a", "b", "--stop", "x", "word", "-f", "c", "--dry", "--stop=y",
+                    "--from=d"};
+    st_arena arena;
+    st_args *args;
+    const char *const *list;
+    st_arena_init(&arena, "args");
+    must(st_args_parse(&args, &arena, &command, COUNT(line), line));
+    assert_int_equal(st_args_list(args, "from", &list), 4);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(list[i][0], 'a' + i);
+    assert_int_equal(st_args_list(args, "stop", &list), 2);
+    assert_string_equal(list[0], "x");
+    assert_string_equal(st_args_text(args, "stop"), "y");
+    assert_string_equal(st_args_word(args, 0), "word");
+    assert_true(st_args_given(args, "dry"));
+
+    must_fail(st_args_parse(&args, &arena, &command, 3, line), ST_ERR_USAGE,
+              "expected WORD --from FILE..., found 0 words: --from takes all that follow it");
+    must_fail(st_args_parse(&args, &arena, &command, 2, line), ST_ERR_USAGE,
+              "expected WORD --from FILE..., found 0 words; see \"spatial try --help\"");
+    st_arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_two_options_share_a_name_or_letter),
         cmocka_unit_test(every_command_tells_what_it_needs),
         cmocka_unit_test(help_fits_a_terminal),
+        cmocka_unit_test(values_of_an_option_are_gathered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
