@@ -1,9 +1,12 @@
 /* digest.c - SHA-256 (FIPS 180-4). */
 #include "kernels/base/digest.h"
 
+#include "kernels/base/files.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const uint32_t round_constant[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -107,16 +110,22 @@ st_digest st_digest_of(const void *bytes, size_t size)
 
 st_status st_digest_of_file(st_digest *digest, const char *path)
 {
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return ST_FAIL(ST_ERR_IO, "%s: %s", path, strerror(errno));
+    int fd;
+    size_t size;
+    ST_TRY(st_file_open(&fd, &size, path));
     unsigned char block[1 << 16];
     st_sha256 h;
     st_sha256_start(&h);
-    for (size_t n; (n = fread(block, 1, sizeof block, f)) > 0;)
-        st_sha256_add(&h, block, n);
-    const st_status s = ferror(f) ? ST_FAIL(ST_ERR_IO, "%s: %s", path, strerror(errno)) : st_ok();
-    fclose(f);
+    st_status s = st_ok();
+    for (ssize_t n; (n = read(fd, block, sizeof block)) != 0;) {
+        if (n > 0) {
+            st_sha256_add(&h, block, (size_t)n);
+        } else if (errno != EINTR) {
+            s = ST_FAIL(ST_ERR_IO, "%s: %s", path, strerror(errno));
+            break;
+        }
+    }
+    close(fd);
     if (s.code == ST_OK)
         *digest = st_sha256_end(&h);
     return s;

@@ -1,6 +1,6 @@
 /* digest.h - SHA-256 of bytes and files: how outputs name their inputs.
  *
- * May include: status.h, text.h.
+ * May include: status.h, text.h, files.h.
  */
 #ifndef ST_BASE_DIGEST_H
 #define ST_BASE_DIGEST_H
@@ -22,6 +22,8 @@ void      st_sha256_start(st_sha256 *h);
 void      st_sha256_add(st_sha256 *h, const void *bytes, size_t size);
 st_digest st_sha256_end(st_sha256 *h);
 st_digest st_digest_of(const void *bytes, size_t size);
+
+/* Of a regular file. Fails   ST_ERR_IO. */
 ST_CHECKED st_status st_digest_of_file(st_digest *digest, const char *path);
 
 /* 64 lower-case hex digits and a zero. Returns text. */

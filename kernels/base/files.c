@@ -17,12 +17,22 @@
 /* What a path is when it is not a file. */
 static const char *kind_of(const struct stat *info)
 {
-    return S_ISDIR(info->st_mode) ? "folder" : "special file";
+    return S_ISDIR(info->st_mode) ? "folder" : S_ISREG(info->st_mode) ? "file" : "special file";
 }
 
-static st_status open_regular(int *fd, size_t *size, const char *path)
+static st_status expect_folder(const char *path)
 {
-    const int f = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return FAIL_ERRNO(path);
+    if (S_ISDIR(info.st_mode))
+        return st_ok();
+    return ST_FAIL(ST_ERR_IO, "%s: expected a folder, found a %s", path, kind_of(&info));
+}
+
+st_status st_file_open(int *fd, size_t *size, const char *path)
+{
+    const int f = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);    /* a pipe must not block */
     if (f < 0)
         return FAIL_ERRNO(path);
     struct stat info;
@@ -61,7 +71,7 @@ st_status st_file_read(st_arena *arena, st_str *bytes, const char *path, size_t 
 {
     int fd;
     size_t size;
-    ST_TRY(open_regular(&fd, &size, path));
+    ST_TRY(st_file_open(&fd, &size, path));
 
     st_status s = st_ok();
     char *data = NULL;
@@ -82,7 +92,7 @@ static st_status map_file(st_map *map, const char *path, bool lazy)
 {
     int fd;
     size_t size;
-    ST_TRY(open_regular(&fd, &size, path));
+    ST_TRY(st_file_open(&fd, &size, path));
     if (size == 0) {
         close(fd);
         *map = (st_map){(const unsigned char *)"", 0};
@@ -137,14 +147,12 @@ st_status st_folder_make(const char *path)
         if (c != '/' && c != '\0')
             continue;
         *slash = '\0';
-        if (mkdir(walk, 0777) != 0 && errno != EEXIST)
-            s = FAIL_ERRNO(walk);
+        if (mkdir(walk, 0777) != 0)
+            s = errno == EEXIST ? expect_folder(walk) : FAIL_ERRNO(walk);
         *slash = c;
         if (c == '\0')
             break;
     }
-    if (s.code == ST_OK && !st_folder_exists(path))
-        s = ST_FAIL(ST_ERR_IO, "%s: expected a folder, found a file", path);
     free(walk);
     return s;
 }
@@ -250,10 +258,11 @@ static int by_bytes(const void *a, const void *b)
 st_status st_folder_list(st_arena *arena, const char ***names, size_t *count, const char *path)
 {
     DIR *folder = opendir(path);
-    if (!folder && errno == ENOTDIR && st_file_exists(path))
-        return ST_FAIL(ST_ERR_IO, "%s: expected a folder, found a file", path);
-    if (!folder)
-        return FAIL_ERRNO(path);
+    if (!folder) {
+        const st_status s = FAIL_ERRNO(path);
+        ST_TRY(expect_folder(path));
+        return s;
+    }
     const char **list = NULL;
     size_t used = 0, capacity = 0;
     st_status s = st_ok();
@@ -309,7 +318,7 @@ bool st_file_is_part_of(const char *path, const char *input)
 
 st_status st_file_remove(const char *path)
 {
-    return unlink(path) == 0 || errno == ENOENT ? st_ok() : FAIL_ERRNO(path);
+    return unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR ? st_ok() : FAIL_ERRNO(path);
 }
 
 st_status st_file_size(const char *path, uint64_t *bytes)

@@ -11,6 +11,12 @@
 #include "kernels/base/status.h"
 #include "kernels/base/text.h"
 
+/* Open a regular file to read; a folder, a pipe or a device is refused.
+ *
+ * Fails   ST_ERR_IO.
+ */
+ST_CHECKED st_status st_file_open(int *fd, size_t *size, const char *path);
+
 /* The bytes of a regular file, in the arena, with a zero byte behind them.
  *
  * Fails   ST_ERR_IO "PATH: No such file or directory"; ST_ERR_LIMIT above bytes_max.

@@ -175,6 +175,50 @@ static void digests_are_sha256(void **state)
                         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+/* Neither waited for nor read for ever. */
+static void what_is_no_file_is_not_read(void **state)
+{
+    (void)state;
+    st_arena arena;
+    st_str bytes;
+    st_digest digest;
+    char sentence[300];
+    st_arena_init(&arena, "test");
+    assert_int_equal(mkfifo(in_folder("fifo"), 0600), 0);
+    snprintf(sentence, sizeof sentence, "%s: expected a file, found a special file",
+             in_folder("fifo"));
+    alarm(10);
+    must_fail(st_digest_of_file(&digest, in_folder("fifo")), ST_ERR_IO, sentence);
+    must_fail(st_file_read(&arena, &bytes, in_folder("fifo"), 100), ST_ERR_IO, sentence);
+    must_fail(st_digest_of_file(&digest, "/dev/zero"), ST_ERR_IO,
+              "/dev/zero: expected a file, found a special file");
+    alarm(0);
+    st_arena_free(&arena);
+}
+
+/* The part of a path that is no folder is named, not what was wanted below it. */
+static void what_is_no_folder_is_named(void **state)
+{
+    (void)state;
+    st_arena arena;
+    const char **names;
+    size_t count;
+    char sentence[300];
+    st_arena_init(&arena, "test");
+    must(st_file_write(in_folder("plain"), "x", 1));
+    snprintf(sentence, sizeof sentence, "%s: expected a folder, found a file", in_folder("plain"));
+    must_fail(st_folder_make(in_folder("plain")), ST_ERR_IO, sentence);
+    must_fail(st_folder_make(in_folder("plain/a/b")), ST_ERR_IO, sentence);
+    must_fail(st_file_write(in_folder("plain/a/b"), "x", 1), ST_ERR_IO, sentence);
+    must_fail(st_folder_list(&arena, &names, &count, in_folder("plain")), ST_ERR_IO, sentence);
+    must_fail(st_folder_list(&arena, &names, &count, "/dev/null"), ST_ERR_IO,
+              "/dev/null: expected a folder, found a special file");
+    must_fail(st_folder_make("/dev/null/x"), ST_ERR_IO,
+              "/dev/null: expected a folder, found a special file");
+    must(st_file_remove(in_folder("plain/a")));
+    st_arena_free(&arena);
+}
+
 /* An output that would take an input's place is known by any of its names. */
 static void a_file_is_known_by_any_name(void **state)
 {
@@ -201,6 +245,8 @@ int main(void)
         cmocka_unit_test(a_full_disk_leaves_nothing_half_written),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(a_map_outlives_its_file),
+        cmocka_unit_test(what_is_no_file_is_not_read),
+        cmocka_unit_test(what_is_no_folder_is_named),
         cmocka_unit_test(names_and_stems),
         cmocka_unit_test(a_file_is_known_by_any_name),
         cmocka_unit_test(digests_are_sha256),
