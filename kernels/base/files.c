@@ -157,6 +157,32 @@ st_status st_folder_make(const char *path)
     return s;
 }
 
+/* A file without a name in the folder of `path`; -1 where there is none to be had. A name is given
+ * through /proc in the end, so that is asked for first. */
+static int open_nameless(char *path)
+{
+    char *slash = strrchr(path, '/');
+    if (access("/proc/self/fd", X_OK) != 0)
+        return -1;
+    if (!slash)
+        return open(".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    const char after = slash[1];
+    slash[1] = '\0';                       /* "a/": also right for "/" */
+    const int fd = open(path, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    slash[1] = after;
+    return fd;
+}
+
+/* Give a nameless file the name `part`, in the place of what an older run may have left there. */
+static st_status name_part(const st_out *out)
+{
+    char source[40];
+    snprintf(source, sizeof source, "/proc/self/fd/%d", out->fd);
+    unlink(out->part);
+    return linkat(AT_FDCWD, source, AT_FDCWD, out->part, AT_SYMLINK_FOLLOW) == 0
+               ? st_ok() : FAIL_ERRNO(out->part);
+}
+
 st_status st_out_open(st_out *out, const char *path)
 {
     *out = st_out_none();
@@ -182,7 +208,10 @@ st_status st_out_open(st_out *out, const char *path)
         *slash = '/';
     }
     if (s.code == ST_OK) {
-        out->fd = open(out->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        out->fd = open_nameless(out->path);
+        out->nameless = out->fd >= 0;
+        if (!out->nameless)
+            out->fd = open(out->part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
         if (out->fd < 0)
             s = FAIL_ERRNO(out->part);
     }
@@ -213,6 +242,8 @@ st_status st_out_commit(st_out *out)
     st_status s = st_ok();
     if (fsync(out->fd) != 0 && errno != EINVAL)     /* EINVAL: a place that cannot sync */
         s = FAIL_ERRNO(out->part);
+    if (s.code == ST_OK && out->nameless)
+        s = name_part(out);
     if (close(out->fd) != 0 && s.code == ST_OK)
         s = FAIL_ERRNO(out->part);
     out->fd = -1;
@@ -230,7 +261,8 @@ void st_out_discard(st_out *out)
 {
     if (out->fd >= 0) {
         close(out->fd);
-        unlink(out->part);
+        if (!out->nameless)
+            unlink(out->part);
     }
     free(out->path);
     free(out->part);

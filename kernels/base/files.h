@@ -1,6 +1,8 @@
 /* files.h - whole files in, whole files out, folders, and never half of anything.
  *
- * A st_out writes NAME.part and becomes NAME when it is committed; until then the old NAME stands.
+ * A st_out becomes NAME when it is committed; until then the old NAME stands. Where the file system
+ * can, it has no name before, so that nothing of it stays when the program is stopped, even by
+ * kill -9; elsewhere it is NAME.part.
  *
  * May include: status.h, arena.h, text.h, limits.h.
  */
@@ -43,7 +45,8 @@ void st_map_close(st_map *map);
 /* A file on its way. st_out_open makes the parent folders. After st_out_commit or st_out_discard
  * the value is empty; discarding an empty one is fine, so an error path may always discard. */
 typedef struct st_out {
-    int   fd;               /* -1: empty */
+    int   fd;               /* -1: empty                              */
+    bool  nameless;         /* `part` is not there before the commit  */
     char *path, *part;
 } st_out;
 

@@ -4,9 +4,11 @@
 #include "kernels/base/digest.h"
 #include "kernels/base/files.h"
 
-#include <sys/resource.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/st_files_XXXXXX";
@@ -175,6 +177,36 @@ static void digests_are_sha256(void **state)
                         "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+/* Killed outright while it writes: where files can do without a name, nothing is left. */
+static void a_killed_writer_leaves_nothing(void **state)
+{
+    (void)state;
+    const int probe = open(folder, O_TMPFILE | O_WRONLY, 0600);
+    if (probe < 0) {
+        printf("skipped: %s cannot hold files without a name\n", folder);
+        return;
+    }
+    close(probe);
+    const pid_t child = fork();
+    if (child == 0) {
+        st_out out;
+        if (st_out_open(&out, in_folder("killed")).code == ST_OK &&
+            st_out_write(&out, "half", 4).code == ST_OK)
+            raise(SIGKILL);
+        _exit(0);
+    }
+    int how;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFSIGNALED(how));
+    assert_false(st_file_exists(in_folder("killed")));
+    assert_false(st_file_exists(in_folder("killed.part")));
+
+    must(st_file_write(in_folder("left.part"), "old", 3));      /* of an older crash */
+    must(st_file_write(in_folder("left"), "new", 3));
+    assert_true(st_file_exists(in_folder("left")));
+    assert_false(st_file_exists(in_folder("left.part")));
+}
+
 /* Neither waited for nor read for ever. */
 static void what_is_no_file_is_not_read(void **state)
 {
@@ -245,6 +277,7 @@ int main(void)
         cmocka_unit_test(a_full_disk_leaves_nothing_half_written),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(a_map_outlives_its_file),
+        cmocka_unit_test(a_killed_writer_leaves_nothing),
         cmocka_unit_test(what_is_no_file_is_not_read),
         cmocka_unit_test(what_is_no_folder_is_named),
         cmocka_unit_test(names_and_stems),
