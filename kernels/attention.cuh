@@ -103,16 +103,6 @@ static inline st_status attention_map(CUtensorMap *map, const void *data, int64_
     return st_ok();
 }
 
-/* The card must be what the kernels were written for. */
-static inline st_status attention_card(st_stream *stream)
-{
-    if (stream->device->capability != 90)
-        return ST_FAIL(ST_ERR_UNSUPPORTED,
-                       "attention on the device needs compute capability 9.0, this card has %d.%d",
-                       stream->device->capability / 10, stream->device->capability % 10);
-    return st_ok();
-}
-
 static inline attention_shape attention_shape_of(const sti_attention *a)
 {
     attention_shape s;

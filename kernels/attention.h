@@ -67,8 +67,8 @@ ST_CHECKED st_status st_attention_forward(st_stream *stream, st_tensor *out, st_
  *   out_bar, out     (T,H,D)    dense; gradient of the loss by out, and out itself
  *   lse              (H,T) f32  from the forward pass
  *
- * Twins   as above, attention_backward.cu (Hopper, D 128)
- * Fails   as st_attention_forward
+ * Twins   as above, attention_backward.cu (Hopper, D 128; the device has no other)
+ * Fails   as st_attention_forward; ST_ERR_UNSUPPORTED on a card or in a build without Hopper's code
  * Source  probabilities made again from lse, row term <out_bar,out>: Dao et al. 2022
  */
 ST_CHECKED st_status st_attention_backward(st_stream *stream, st_tensor *q_bar, st_tensor *k_bar,

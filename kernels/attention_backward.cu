@@ -435,10 +435,14 @@ extern "C" st_status sti_attention_backward_cuda(st_stream *stream, void *q_bar,
 {
     if (a->T == 0)
         return st_ok();
-    ST_TRY(attention_card(stream));
+    const int card = stream->device->capability;
     if (a->D != D)
-        return ST_FAIL(ST_ERR_UNSUPPORTED, "attention's gradients on the device: head width %d, "
-                       "is %lld", D, (long long)a->D);
+        return ST_FAIL(ST_ERR_UNSUPPORTED, "attention's gradients on the device: expected heads of "
+                       "%d channels, found %lld", D, (long long)a->D);
+    if (!stream->device->hopper)
+        return ST_FAIL(ST_ERR_UNSUPPORTED, "attention's gradients on the device: expected compute "
+                       "capability 9.0 and code built for 90a, found %d.%d%s", card / 10, card % 10,
+                       card == 90 ? " and code for other cards" : "");
     const int64_t rows = a->T * a->H;
     if (a->T > INT32_MAX / 2 || a->segments > 65535 ||
         (size_t)rows * 2 * sizeof(float) > stream->device->workspace_bytes)

@@ -285,9 +285,9 @@ extern "C" st_status sti_attention_forward_cuda(st_stream *stream, void *out, fl
     if (a->T > INT32_MAX / 2 || a->segments > 65535)
         return ST_FAIL(ST_ERR_LIMIT, "attention: %lld rows in %lld segments are too many",
                        (long long)a->T, (long long)a->segments);
-    if (stream->device->capability == 90 && a->D == 128)
+    if (stream->device->hopper && a->D == 128)
         return launch<128>(stream, (bf16 *)out, lse, q, k, v, a, NULL);
-    if (stream->device->capability == 90 && a->D == 64)
+    if (stream->device->hopper && a->D == 64)
         return launch<64>(stream, (bf16 *)out, lse, q, k, v, a, NULL);
     return sti_attention_rows_cuda(stream, out, lse, q, k, v, a, NULL);
 }
@@ -306,7 +306,7 @@ extern "C" st_status sti_attention_cached_cuda(st_stream *stream, void *out, con
         return ST_FAIL(ST_ERR_LIMIT, "attention: position %lld is too far",
                        (long long)(c->position + a->T));
     const bool tiles = c->capacity % BLOCK == 0 || c->position + a->T <= c->capacity;
-    if (stream->device->capability == 90 && a->D == 128 && tiles && a->T >= TILE_QUERIES_MIN)
+    if (stream->device->hopper && a->D == 128 && tiles && a->T >= TILE_QUERIES_MIN)
         return launch<128>(stream, (bf16 *)out, NULL, q, k, v, a, c);
     return sti_attention_rows_cuda(stream, out, NULL, q, k, v, a, c);
 }

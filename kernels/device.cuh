@@ -30,7 +30,8 @@ struct sti_device {
     void            *workspace;     /* cuBLASLt's, WORKSPACE_BYTES of stream.cu */
     size_t           workspace_bytes;
     int              processor_count;
-    int              capability;
+    int              capability;    /* 90 is 9.0                                       */
+    bool             hopper;        /* 9.0, and this program has its own code for it   */
     sti_plan         plan[STI_PLANS_MAX];
     int              plan_count;
 };

@@ -17,7 +17,7 @@
 
 #include <cuda.h>
 
-/* Code for 9.0 alone; elsewhere kernels compile to nothing and launchers refuse. */
+/* Code for 9.0 alone; elsewhere kernels compile to nothing, and launchers ask sti_device.hopper. */
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
 #define STI_HOPPER 1
 #endif

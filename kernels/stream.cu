@@ -1,5 +1,5 @@
 /* stream.cu - the device behind a stream: queue, memory, graphs, moments in time. */
-#include "kernels/device.cuh"
+#include "kernels/hopper.cuh"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +37,30 @@ extern "C" st_status st_device_describe(st_device_info *info, int device)
     return st_ok();
 }
 
+/* 1 where code for 9.0 alone runs. The card is asked, because only it knows which of a program's
+ * codes it took: those for 8.0 run on 9.0 too, and there Hopper's kernels are empty. */
+static __global__ void say_hopper(int *answer)
+{
+#ifdef STI_HOPPER
+    *answer = 1;
+#else
+    *answer = 0;
+#endif
+}
+
+static st_status ask_hopper(sti_device *d)
+{
+    int answer = 0;
+    say_hopper<<<1, 1, 0, d->stream>>>((int *)d->workspace);
+    STI_CUDA(cudaGetLastError(), "device %d has compute capability %d.%d, this program has no code "
+             "for it", d->number, d->capability / 10, d->capability % 10);
+    STI_CUDA(cudaMemcpyAsync(&answer, d->workspace, sizeof answer, cudaMemcpyDeviceToHost,
+                             d->stream), "device %d", d->number);
+    STI_CUDA(cudaStreamSynchronize(d->stream), "device %d", d->number);
+    d->hopper = answer == 1;
+    return st_ok();
+}
+
 static st_status fill(sti_device *d, int number)
 {
     cudaDeviceProp p;
@@ -55,7 +79,7 @@ static st_status fill(sti_device *d, int number)
     d->workspace_bytes = WORKSPACE_BYTES;
     if (cublasLtCreate(&d->lt) != CUBLAS_STATUS_SUCCESS)
         return ST_FAIL(ST_ERR_DEVICE, "cuBLASLt does not start on device %d", number);
-    return st_ok();
+    return ask_hopper(d);
 }
 
 extern "C" st_status sti_device_open(sti_device **device, int number)

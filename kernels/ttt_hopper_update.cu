@@ -231,14 +231,9 @@ static __global__ void __launch_bounds__(THREADS, 1)
 
 bool sti_ttt_hopper_fits(const sti_device *device, const st_ttt_rule *r)
 {
-    cudaFuncAttributes attributes;
-    if (device->capability != 90 || r->hidden != r->width || r->width % (2 * SIDE) != 0 ||
-        r->width > SIDE_MAX || square_ranks(r->width) > device->processor_count ||
-        r->muon == ST_TTT_MUON_OFF)
-        return false;
-    /* Built for another card only, the kernel would be an empty one. */
-    return cudaFuncGetAttributes(&attributes, update) == cudaSuccess &&
-           attributes.binaryVersion == 90;
+    return device->hopper && r->hidden == r->width && r->width % (2 * SIDE) == 0 &&
+           r->width <= SIDE_MAX && square_ranks(r->width) <= device->processor_count &&
+           r->muon != ST_TTT_MUON_OFF;
 }
 
 st_status sti_ttt_hopper_update(st_stream *q, const st_ttt_rule *r, const ttt_update *u)
