@@ -196,6 +196,116 @@ static void readouts_agree(void **state)
     }
 }
 
+/* What two runs left behind has the same bits. */
+static void same_bits(twin_fixture *f, twin *const run[2], const char *what)
+{
+    float *x = twin_device_values(f, run[0]), *y = twin_device_values(f, run[1]);
+    if (memcmp(x, y, (size_t)st_tensor_count(&run[0]->host) * sizeof *x) != 0)
+        fail_msg("%s: two runs gave different bits", what);
+    free(x);
+    free(y);
+}
+
+/* Sums over the tokens start from these. */
+static twin *zeros(twin_fixture *f, int64_t count)
+{
+    float *zero = calloc((size_t)count, sizeof *zero);
+    assert_non_null(zero);
+    twin *t = twin_values(f, ST_F32, zero, SHAPE(count));
+    free(zero);
+    return t;
+}
+
+/* Enough tokens for sums over many blocks. */
+enum { REPEAT_T = 3000, REPEAT_H = 3, REPEAT_D = 128 };
+
+static void heads_repeat(void **state)
+{
+    twin_fixture *f = *state;
+    const int64_t T = REPEAT_T, H = REPEAT_H, D = REPEAT_D;
+    twin *x = twin_random(f, ST_BF16, -3.0f, 3.0f, SHAPE(T, H, D));
+    twin *bar = twin_random(f, ST_BF16, -1.0f, 1.0f, SHAPE(T, H, D));
+    twin *w = twin_random(f, ST_BF16, 0.5f, 1.5f, SHAPE(D));
+    twin *table[2], *turned[2], *normed[2], *rotated[2], *x_bar[2], *w_bar[2];
+    table_make(f, table, T, D / 2);
+    for (int i = 0; i < 2; i++) {
+        turned[i] = twin_canaried(f, ST_BF16, SHAPE(T, H, D));
+        normed[i] = twin_canaried(f, ST_BF16, SHAPE(T, H, D));
+        rotated[i] = twin_canaried(f, ST_BF16, SHAPE(T, H, D));
+        x_bar[i] = twin_canaried(f, ST_BF16, SHAPE(T, H, D));
+        w_bar[i] = zeros(f, D);
+        must(st_rotary_apply(f->device, &turned[i]->device, &x->device, 0, &table[0]->device,
+                             &table[1]->device, ST_ROTARY_BACK));
+        must(st_head_norm(f->device, &normed[i]->device, &rotated[i]->device, &x->device,
+                          &w->device, &table[0]->device, &table[1]->device, 1e-6f));
+        must(st_head_norm_backward(f->device, &x_bar[i]->device, &w_bar[i]->device, &bar->device,
+                                   &rotated[0]->device, &x->device, &w->device,
+                                   &table[0]->device, &table[1]->device, 1e-6f));
+    }
+    same_bits(f, turned, "rotary");
+    same_bits(f, normed, "normed");
+    same_bits(f, rotated, "rotated");
+    same_bits(f, x_bar, "head norm's x_bar");
+    same_bits(f, w_bar, "head norm's w_bar");
+    twin_clear(f);
+}
+
+static void gates_repeat(void **state)
+{
+    twin_fixture *f = *state;
+    const int64_t T = REPEAT_T, F = 4;
+    twin *z[3], *y_bar[3], *y[3][2], *z_bar[3][2];
+    for (int k = 0; k < 3; k++) {
+        const int64_t wide = k == 0 ? 3 * F : F;
+        z[k] = twin_random(f, ST_BF16, -6.0f, 9.0f, SHAPE(T, wide));
+        y_bar[k] = k == 0 ? twin_random(f, ST_F32, -1.0f, 1.0f, SHAPE(3, F, T))
+                          : twin_random(f, ST_F32, -1.0f, 1.0f, SHAPE(F, T));
+        for (int i = 0; i < 2; i++) {
+            y[k][i] = twin_canaried(f, ST_F32, y_bar[k]->host.rank, y_bar[k]->host.shape);
+            z_bar[k][i] = twin_canaried(f, ST_BF16, SHAPE(T, wide));
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        must(st_gates_forward(f->device, &y[0][i]->device, &y[1][i]->device, &y[2][i]->device,
+                              &z[0]->device, &z[1]->device, &z[2]->device));
+        must(st_gates_backward(f->device, &z_bar[0][i]->device, &z_bar[1][i]->device,
+                               &z_bar[2][i]->device, &y_bar[0]->device, &y_bar[1]->device,
+                               &y_bar[2]->device, &z[0]->device, &z[1]->device, &z[2]->device));
+    }
+    for (int k = 0; k < 3; k++) {
+        same_bits(f, y[k], "gate");
+        same_bits(f, z_bar[k], "gate's z_bar");
+    }
+    twin_clear(f);
+}
+
+static void readouts_repeat(void **state)
+{
+    twin_fixture *f = *state;
+    const int64_t T = REPEAT_T, F = 3, d = 512;
+    twin *o = twin_random(f, ST_BF16, -2.0f, 2.0f, SHAPE(F, T, d));
+    twin *w = twin_random(f, ST_BF16, 0.5f, 1.5f, SHAPE(d));
+    twin *s = twin_random(f, ST_F32, -1.0f, 1.0f, SHAPE(F, T));
+    twin *base = twin_random(f, ST_BF16, -1.0f, 1.0f, SHAPE(T, F * d));
+    twin *out[2], *o_bar[2], *s_bar[2], *w_bar[2];
+    for (int i = 0; i < 2; i++) {
+        out[i] = twin_canaried(f, ST_BF16, SHAPE(T, F * d));
+        o_bar[i] = twin_canaried(f, ST_BF16, SHAPE(F, T, d));
+        s_bar[i] = twin_canaried(f, ST_F32, SHAPE(F, T));
+        w_bar[i] = zeros(f, d);
+        must(st_readout_forward(f->device, &out[i]->device, &base->device, &o->device, &w->device,
+                                &s->device));
+        must(st_readout_backward(f->device, &o_bar[i]->device, &s_bar[i]->device,
+                                 &w_bar[i]->device, &base->device, &o->device, &w->device,
+                                 &s->device));
+    }
+    same_bits(f, out, "read-out");
+    same_bits(f, o_bar, "read-out's o_bar");
+    same_bits(f, s_bar, "read-out's s_bar");
+    same_bits(f, w_bar, "read-out's w_bar");
+    twin_clear(f);
+}
+
 /* Three videos, 3 grids of 3x4, 2 grids of 1x7 and 3 grids of 2x33, among text; then the same
  * tokens unmixed. */
 enum { T = 3 * 12 + 2 * 7 + 3 * 66 + 50, GRIDS = 8, REST = 50 };
@@ -317,6 +427,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(tables_agree),  cmocka_unit_test(turns_agree),
     cmocka_unit_test(head_norms_agree), cmocka_unit_test(gates_agree),
     cmocka_unit_test(readouts_agree), cmocka_unit_test(preps_agree),
+    cmocka_unit_test(heads_repeat), cmocka_unit_test(gates_repeat),
+    cmocka_unit_test(readouts_repeat),
 };
 
 TWIN_MAIN(tests)
