@@ -10,6 +10,7 @@
 enum { GRIDS = 64, ROWS = 11, COLUMNS = 15, CELLS = ROWS * COLUMNS, T = 11088 };
 enum { H = 16, HKV = 8, D = 128, F = 4, d = 512, C = H * D, CKV = HKV * D, WINDOW = 2648 };
 enum { REST = T - GRIDS * CELLS };
+enum { CACHE = 65536 };         /* keys that an anchor layer keeps: 380 grids of two frames */
 
 typedef struct around {
     st_tensor q, k, v, out, lse, q_bar, k_bar, v_bar, out_bar;      /* attention's           */
@@ -18,6 +19,7 @@ typedef struct around {
     st_tensor grids, rest;                                          /* prep's                */
     st_tensor o, o_bar, readout_weight, readout_weight_bar;         /* read-out's            */
     st_tensor z[3], z_bar[3], gate[3], gate_bar[3];
+    st_tensor one_q, one_out, k_cache, v_cache;                     /* a token being decoded */
     st_attention how;
 } around;
 
@@ -63,7 +65,11 @@ static st_status take_all(st_slab *slab, around *a)
     ST_TRY(take(slab, &a->o, ST_BF16, 3, F, T, d));
     ST_TRY(take(slab, &a->o_bar, ST_BF16, 3, F, T, d));
     ST_TRY(take(slab, &a->readout_weight, ST_BF16, 1, d, 0, 0));
-    return take(slab, &a->readout_weight_bar, ST_F32, 1, d, 0, 0);
+    ST_TRY(take(slab, &a->readout_weight_bar, ST_F32, 1, d, 0, 0));
+    ST_TRY(take(slab, &a->one_q, ST_BF16, 3, 1, H, D));
+    ST_TRY(take(slab, &a->one_out, ST_BF16, 3, 1, H, D));
+    ST_TRY(take(slab, &a->k_cache, ST_BF16, 3, CACHE, HKV, D));
+    return take(slab, &a->v_cache, ST_BF16, 3, CACHE, HKV, D);
 }
 
 static st_status fill_all(bench *b, around *a)
@@ -72,7 +78,8 @@ static st_status fill_all(bench *b, around *a)
                            &a->readout_weight, &a->y_bar[0], &a->y_bar[1], &a->y_bar[2],
                            &a->conv[0], &a->conv[1], &a->conv[2], &a->affine[0], &a->affine[1],
                            &a->affine[2], &a->affine[3], &a->z[0], &a->z[1], &a->z[2],
-                           &a->gate_bar[0], &a->gate_bar[1], &a->gate_bar[2]};
+                           &a->gate_bar[0], &a->gate_bar[1], &a->gate_bar[2], &a->one_q,
+                           &a->k_cache, &a->v_cache};
     for (size_t i = 0; i < sizeof random / sizeof random[0]; i++)
         ST_TRY(bench_fill(b, random[i], 1.0f));
 
@@ -128,6 +135,22 @@ static st_status attend_backward(st_stream *q, void *context)
     around *a = context;
     return st_attention_backward(q, &a->q_bar, &a->k_bar, &a->v_bar, &a->out_bar, &a->q, &a->k,
                                  &a->v, &a->out, &a->lse, &a->how);
+}
+
+/* One token's queries against a full cache: what a step of decoding does in an anchor layer; and,
+ * seeing one window only, in the others. */
+static st_status decode(st_stream *q, void *context)
+{
+    around *a = context;
+    return st_attention_cached(q, &a->one_out, &a->one_q, &a->k_cache, &a->v_cache, CACHE - 1, 0,
+                               0, a->how.scale);
+}
+
+static st_status decode_window(st_stream *q, void *context)
+{
+    around *a = context;
+    return st_attention_cached(q, &a->one_out, &a->one_q, &a->k_cache, &a->v_cache, CACHE - 1, 0,
+                               WINDOW, a->how.scale);
 }
 
 static st_prep_weights prep_weights(const around *a)
@@ -223,6 +246,10 @@ static st_status run_rows(bench *b, around *a)
           .bytes = T * 2 * (row + row_kv)}, attend},
         {{"attention_backward", "T=11088 W=2648 16/8x128", .flop = 2.5 * attention,
           .bytes = T * 4 * (row + row_kv)}, attend_backward},
+        {{"attention_cached", "T=1 S=65536 16/8x128", .flop = 4.0 * D * H * CACHE,
+          .bytes = 2 * row + 2 * CACHE * row_kv}, decode},
+        {{"attention_cached", "T=1 S=65536 W=2648 16/8x128", .flop = 4.0 * D * H * WINDOW,
+          .bytes = 2 * row + 2 * WINDOW * row_kv}, decode_window},
         {{"prep", "T=11088 64x11x15 4x512", .flop = 2.0 * 27 * 3 * C * GRIDS * CELLS,
           .bytes = T * (4 * row + 2 * row_kv + table)}, prepare},
         {{"prep_backward", "T=11088 64x11x15 4x512", .flop = 3 * 2.0 * 27 * 3 * C * GRIDS * CELLS,
