@@ -4,10 +4,19 @@
  * Bounds are the spec's (section 13): outputs off by 1e-2 of the norm without Muon, and with it by
  * the 3e-2 that the weights themselves are allowed (random gradients are worse conditioned than
  * real ones); gradients at cosine above 0.99 and norms within 3 %.
+ *
+ * The gate's gradient is one number for each head and update but the first. With Muon, rounding M
+ * to what bf16 makes of it (the weights' copy, the products' inputs, Newton-Schulz) moves each of
+ * them by up to the 14 % that the cosine allows; an exact backward pass over the same tape moves
+ * with them. Other gradients have thousands of numbers, whose errors do not show in a norm; here
+ * the norm of n numbers shows 14 % / sqrt(n). So three tests: random problems with the bound that
+ * n allows; structured ones, better conditioned and with enough numbers, with the spec's 3 %; and
+ * both backward bodies over one tape, where nothing is left but their own rounding.
  */
 #include "twins/twin.h"
 #include "unit/ttt_case.h"
 
+#include "kernels/ttt_internal.h"
 #include "model/safetensors.h"
 
 typedef struct both {
@@ -44,37 +53,74 @@ static void send_case(twin_fixture *f, const ttt_case *t, both *b)
 
 #define IN(t, place) ((place) == ST_PLACE_HOST ? (t)->host : (t)->device)
 
+/* A problem in one place, with what both passes need there. */
+typedef struct pass {
+    st_stream            *stream;
+    const st_ttt_rule    *rule;
+    const st_ttt_borders *borders;
+    st_ttt_weights        w;
+    st_ttt_tokens         x;
+    st_ttt_grads          g;
+    st_tensor             out, out_grad;
+    st_slab               scratch, tape_slab;
+    st_ttt_tape           tape;
+} pass;
+
+static void pass_open(pass *p, st_stream *q, st_place place, const st_ttt_rule *rule,
+                      const both *b, const st_ttt_borders *borders)
+{
+    const int64_t L = b->q->host.shape[1];
+    *p = (pass){.stream = q, .rule = rule, .borders = borders,
+                .w = {IN(b->w[0], place), IN(b->w[1], place), IN(b->w[2], place)},
+                .x = {IN(b->q, place), IN(b->k, place), IN(b->v, place), IN(b->lr, place),
+                      IN(b->mu, place)},
+                .g = {IN(b->g[0], place), IN(b->g[1], place), IN(b->g[2], place),
+                      IN(b->g[3], place), IN(b->g[4], place), IN(b->g[5], place),
+                      IN(b->g[6], place), IN(b->g[7], place)},
+                .out = IN(b->out, place), .out_grad = IN(b->out_grad, place)};
+    st_slab_plan(&p->scratch, "scratch", place);
+    must(st_ttt_forward_plan(&p->scratch, rule, L));
+    must(st_ttt_backward_plan(&p->scratch, rule, L));
+    must(st_slab_create(q, &p->scratch));
+    st_slab_plan(&p->tape_slab, "tape", place);
+    must(st_ttt_tape_take(&p->tape, &p->tape_slab, rule, borders));
+    must(st_slab_create(q, &p->tape_slab));
+    must(st_ttt_tape_take(&p->tape, &p->tape_slab, rule, borders));
+    /* NaN everywhere: what is read before it was written shows. (initcheck cannot tell: it does not
+     * see what the copy engine writes.) */
+    must(st_fill_bytes(q, p->scratch.base, 0xff, p->scratch.size));
+    must(st_fill_bytes(q, p->tape_slab.base, 0xff, p->tape_slab.size));
+}
+
+static void pass_forward(pass *p)
+{
+    must(st_ttt_forward(p->stream, &p->out, p->rule, &p->w, &p->x, p->borders, &p->tape,
+                        &p->scratch));
+    must(st_stream_wait(p->stream));
+}
+
+static void pass_backward(pass *p)
+{
+    must(st_ttt_backward(p->stream, &p->g, &p->out_grad, p->rule, &p->w, &p->x, p->borders,
+                         &p->tape, &p->scratch));
+    must(st_stream_wait(p->stream));
+}
+
+static void pass_close(pass *p)
+{
+    st_slab_free(p->stream, &p->tape_slab);
+    st_slab_free(p->stream, &p->scratch);
+}
+
 /* Forward with a tape, then backward, in one place. */
 static void run_place(st_stream *q, st_place place, const st_ttt_rule *rule, both *b,
                       const st_ttt_borders *borders)
 {
-    const int64_t L = b->q->host.shape[1];
-    const st_ttt_weights w = {IN(b->w[0], place), IN(b->w[1], place), IN(b->w[2], place)};
-    const st_ttt_tokens x = {IN(b->q, place), IN(b->k, place), IN(b->v, place), IN(b->lr, place),
-                             IN(b->mu, place)};
-    st_ttt_grads g = {IN(b->g[0], place), IN(b->g[1], place), IN(b->g[2], place),
-                      IN(b->g[3], place), IN(b->g[4], place), IN(b->g[5], place),
-                      IN(b->g[6], place), IN(b->g[7], place)};
-    st_tensor out = IN(b->out, place), out_grad = IN(b->out_grad, place);
-    st_slab scratch, tape_slab;
-    st_ttt_tape tape;
-    st_slab_plan(&scratch, "scratch", place);
-    must(st_ttt_forward_plan(&scratch, rule, L));
-    must(st_ttt_backward_plan(&scratch, rule, L));
-    must(st_slab_create(q, &scratch));
-    st_slab_plan(&tape_slab, "tape", place);
-    must(st_ttt_tape_take(&tape, &tape_slab, rule, borders));
-    must(st_slab_create(q, &tape_slab));
-    must(st_ttt_tape_take(&tape, &tape_slab, rule, borders));
-    /* NaN everywhere: what is read before it was written shows. (initcheck cannot tell: it does not
-     * see what the copy engine writes.) */
-    must(st_fill_bytes(q, scratch.base, 0xff, scratch.size));
-    must(st_fill_bytes(q, tape_slab.base, 0xff, tape_slab.size));
-    must(st_ttt_forward(q, &out, rule, &w, &x, borders, &tape, &scratch));
-    must(st_ttt_backward(q, &g, &out_grad, rule, &w, &x, borders, &tape, &scratch));
-    must(st_stream_wait(q));
-    st_slab_free(q, &tape_slab);
-    st_slab_free(q, &scratch);
+    pass p;
+    pass_open(&p, q, place, rule, b, borders);
+    pass_forward(&p);
+    pass_backward(&p);
+    pass_close(&p);
 }
 
 static int failures;        /* all comparisons of a test are shown before it fails */
@@ -96,45 +142,78 @@ static void compare_grad(twin_fixture *f, const twin *t, double *cosine, double 
     *ratio = both_zero ? 1.0 : sqrt(got2 / expected2);
 }
 
-static double compare_out(twin_fixture *f, const twin *out)
+/* Norm of the difference of two outputs over that of the second. */
+static double gap_of(const float *x, const float *y, int64_t count)
 {
-    float *got = twin_device_values(f, out);
-    const float *expected = out->host.data;
     double gap2 = 0.0, norm2 = 0.0;
-    for (int64_t i = 0; i < st_tensor_count(&out->host); i++) {
-        gap2 += ((double)got[i] - expected[i]) * ((double)got[i] - expected[i]);
-        norm2 += (double)expected[i] * expected[i];
+    for (int64_t i = 0; i < count; i++) {
+        gap2 += ((double)x[i] - y[i]) * ((double)x[i] - y[i]);
+        norm2 += (double)y[i] * y[i];
     }
-    free(got);
     return sqrt(gap2 / norm2);
 }
 
+static double compare_out(twin_fixture *f, const twin *out)
+{
+    float *got = twin_device_values(f, out);
+    const double gap = gap_of(got, out->host.data, st_tensor_count(&out->host));
+    free(got);
+    return gap;
+}
+
+/* Numbers in the gate's gradient: an update that has one before it gives each head one. */
+static int64_t gate_numbers(const st_ttt_rule *rule, const st_ttt_borders *borders)
+{
+    int64_t sum = 0;
+    for (int64_t i = 0; i < borders->count; i++) {
+        const int64_t count = borders->border[i + 1] - borders->border[i];
+        const int64_t updates = st_ttt_update_count(count, rule->chunk);
+        sum += updates > 1 ? rule->heads * (updates - 1) : 0;
+    }
+    return sum;
+}
+
+/* What check_both asks for. */
+typedef struct bounds {
+    double out, cosine, norm, gate;     /* gate: norm of the gate's gradient */
+} bounds;
+
+/* The gate's: twice what 14 % of error leave in a norm of so few numbers; see above. */
+static bounds bounds_random(const st_ttt_rule *rule, const st_ttt_borders *borders)
+{
+    const bool muon = rule->muon != ST_TTT_MUON_OFF;
+    const int64_t n = gate_numbers(rule, borders);
+    return (bounds){muon ? 3e-2 : 1e-2, 0.99, 0.03,
+                    0.03 + (muon && n > 0 ? 0.28 / sqrt((double)n) : 0.0)};
+}
+
 /* One line a case: what the output is off by, and each gradient that is not within bounds. */
-static void check_both(twin_fixture *f, const both *b, const st_ttt_rule *rule, const char *label)
+static void check_both(twin_fixture *f, const both *b, const st_ttt_rule *rule, bounds bound,
+                       const char *label)
 {
     const double gap = compare_out(f, b->out);
-    double cosine_worst = 1.0, ratio_worst = 1.0;
-    bool good = gap <= (rule->muon == ST_TTT_MUON_OFF ? 1e-2 : 3e-2);
+    double cosine_worst = 1.0, ratio_worst = 1.0, gate = 1.0;
+    bool good = gap <= bound.out;
     char wrong[256] = "";
     twin_check_canaries(f, b->out, "out");
     for (int i = 0; i < (rule->momentum == ST_TTT_MOMENTUM ? 8 : 7); i++) {
         double cosine, ratio;
         compare_grad(f, b->g[i], &cosine, &ratio);
         twin_check_canaries(f, b->g[i], names[i]);
-        /* With Muon, M and its gradient are orthogonal but for eps, so the gate's gradient, their
-         * product one chunk apart, is what is left when nearly all cancels. */
-        const bool cancels = i == 7 && rule->muon != ST_TTT_MUON_OFF;
-        if (!(cosine > 0.99 && fabs(ratio - 1.0) < (cancels ? 0.3 : 0.03))) {
+        if (!(cosine > bound.cosine && fabs(ratio - 1.0) < (i == 7 ? bound.gate : bound.norm))) {
             const size_t used = strlen(wrong);
             snprintf(wrong + used, sizeof wrong - used, " %s(%.4f %.4f)", names[i], cosine, ratio);
             good = false;
         }
         cosine_worst = fmin(cosine, cosine_worst);
-        if (fabs(ratio - 1.0) > fabs(ratio_worst - 1.0))
+        if (i == 7)
+            gate = ratio;
+        else if (fabs(ratio - 1.0) > fabs(ratio_worst - 1.0))
             ratio_worst = ratio;
     }
-    printf("    %s %s: out off by %.2g, worst gradient cosine %.5f norm %.4f%s\n",
-           good ? "ok   " : "WRONG", label, gap, cosine_worst, ratio_worst, wrong);
+    printf("    %s %s: out off by %.2g, worst gradient cosine %.5f norm %.4f, mu's %.4f of +-%.2g"
+           "%s\n", good ? "ok   " : "WRONG", label, gap, cosine_worst, ratio_worst, gate,
+           bound.gate, wrong);
     failures += !good;
 }
 
@@ -168,7 +247,96 @@ static void twins_agree(void **state)
         send_case(f, &t, &b);
         run_place(f->host, ST_PLACE_HOST, &rule, &b, &borders);
         run_place(f->device, ST_PLACE_DEVICE, &rule, &b, &borders);
-        check_both(f, &b, &rule, label);
+        check_both(f, &b, &rule, bounds_random(&rule, &borders), label);
+        twin_clear(f);
+        case_close(&t);
+    }
+    assert_int_equal(failures, 0);
+}
+
+/* Problems as a network poses them, prenorm and postnorm: through the plain update and the fused
+ * one. All gradients, the gate's too, have norms within 3 %. */
+static void structured_problems_agree(void **state)
+{
+    static const struct {
+        int64_t width, chunk, count;
+    } sizes[] = {{128, 660, 3000}, {256, 1320, 4600}};
+    twin_fixture *f = *state;
+    failures = 0;
+    for (size_t i = 0; i < COUNT(sizes) * 2; i++) {
+        const st_ttt_rule rule = {4, sizes[i / 2].width, sizes[i / 2].width, sizes[i / 2].chunk,
+                                  i & 1 ? ST_TTT_POSTNORM : ST_TTT_PRENORM, ST_TTT_MUON,
+                                  ST_TTT_MOMENTUM};
+        const int64_t border[] = {0, sizes[i / 2].count};
+        const st_ttt_borders borders = {border, 1};
+        char label[64];
+        snprintf(label, sizeof label, "structured, d %d %s", (int)rule.width,
+                 rule.norm == ST_TTT_PRENORM ? "pre" : "post");
+        ttt_case t;
+        both b;
+        case_open(&t, &rule, border[1]);
+        case_fill_structured(&t, 16, true);
+        send_case(f, &t, &b);
+        run_place(f->host, ST_PLACE_HOST, &rule, &b, &borders);
+        run_place(f->device, ST_PLACE_DEVICE, &rule, &b, &borders);
+        check_both(f, &b, &rule, (bounds){3e-2, 0.99, 0.03, 0.03}, label);
+        twin_clear(f);
+        case_close(&t);
+    }
+    assert_int_equal(failures, 0);
+}
+
+/* What the device's forward pass left behind, for the host's backward pass. */
+static void tape_fetch(pass *host, const pass *device)
+{
+    const st_ttt_tape *to = &host->tape, *from = &device->tape;
+    const size_t all = (size_t)(to->slots * sti_ttt_all(host->rule)) * sizeof(float);
+    const size_t heads = (size_t)host->rule->heads * sizeof(float);
+    const size_t rows = heads * (size_t)sti_ttt_rows(host->rule), slots = (size_t)to->slots;
+    float *const pair[][2] = {{to->weight, from->weight}, {to->momentum, from->momentum},
+                              {to->row_norm, from->row_norm}, {to->mu_mean, from->mu_mean},
+                              {to->length, from->length}};
+    const size_t bytes[] = {all, all, slots * rows, slots * heads, rows};
+    for (size_t i = 0; i < COUNT(bytes); i++)
+        must(st_copy_bytes(device->stream, pair[i][0], ST_PLACE_HOST, pair[i][1], ST_PLACE_DEVICE,
+                           bytes[i]));
+    must(st_stream_wait(device->stream));
+}
+
+/* Both backward bodies over the device's tape. */
+static void backward_agrees_on_one_tape(void **state)
+{
+    static const struct {
+        int64_t width, chunk, count;
+    } sizes[] = {{128, 200, 1100}, {256, 520, 2200}};
+    twin_fixture *f = *state;
+    failures = 0;
+    for (size_t i = 0; i < COUNT(sizes) * 2; i++) {
+        const st_ttt_rule rule = {4, sizes[i / 2].width, sizes[i / 2].width, sizes[i / 2].chunk,
+                                  i & 1 ? ST_TTT_POSTNORM : ST_TTT_PRENORM, ST_TTT_MUON,
+                                  ST_TTT_MOMENTUM};
+        const int64_t border[] = {0, sizes[i / 2].count};
+        const st_ttt_borders borders = {border, 1};
+        char label[64];
+        snprintf(label, sizeof label, "one tape, d %d %s", (int)rule.width,
+                 rule.norm == ST_TTT_PRENORM ? "pre" : "post");
+        ttt_case t;
+        both b;
+        pass host, device;
+        case_open(&t, &rule, border[1]);
+        case_fill(&t, 17, true);
+        send_case(f, &t, &b);
+        pass_open(&host, f->host, ST_PLACE_HOST, &rule, &b, &borders);
+        pass_open(&device, f->device, ST_PLACE_DEVICE, &rule, &b, &borders);
+        pass_forward(&device);
+        pass_forward(&host);
+        tape_fetch(&host, &device);
+        pass_backward(&device);
+        pass_backward(&host);
+        /* The outputs are of two forward passes, which other tests compare. */
+        check_both(f, &b, &rule, (bounds){INFINITY, 0.999, 0.01, 0.03}, label);
+        pass_close(&device);
+        pass_close(&host);
         twin_clear(f);
         case_close(&t);
     }
@@ -189,7 +357,7 @@ static void borders_separate_sequences(void **state)
     send_case(f, &t, &b);
     run_place(f->host, ST_PLACE_HOST, &rule, &b, &borders);
     run_place(f->device, ST_PLACE_DEVICE, &rule, &b, &borders);
-    check_both(f, &b, &rule, "packed");
+    check_both(f, &b, &rule, bounds_random(&rule, &borders), "packed");
     twin_clear(f);
     case_close(&t);
 }
@@ -355,7 +523,7 @@ static void stored_vectors_agree(void **state)
             expected[a] = b.g[a]->host.data;
         copy_stored(expected, &t, file, "grad.");
         memcpy(b.out->host.data, stored(file, "", "out"), (size_t)t.size[8] * sizeof(float));
-        check_both(f, &b, &rule, strrchr(path, '/') + 1);
+        check_both(f, &b, &rule, bounds_random(&rule, &borders), strrchr(path, '/') + 1);
         twin_clear(f);
         case_close(&t);
         st_safetensors_close(file);
@@ -366,6 +534,8 @@ static void stored_vectors_agree(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(stored_vectors_agree),
     cmocka_unit_test(twins_agree),
+    cmocka_unit_test(structured_problems_agree),
+    cmocka_unit_test(backward_agrees_on_one_tape),
     cmocka_unit_test(borders_separate_sequences),
     cmocka_unit_test(runs_repeat_bit_by_bit),
     cmocka_unit_test(stream_is_one_call),

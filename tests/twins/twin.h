@@ -66,7 +66,8 @@ void twin_check_norm(twin_fixture *f, const twin *t, const char *what, double bo
 /* Nobody wrote around it. */
 void twin_check_canaries(twin_fixture *f, const twin *t, const char *what);
 
-/* The main of a twin test: skips without a GPU; an argument picks tests by name, as "stored*". */
+/* The main of a twin test: skips without a GPU; an argument picks tests by name, as "stored*".
+ * "small*" are for compute-sanitizer --tool racecheck, to which the others are minutes of work. */
 #define TWIN_MAIN(tests)                                                                          \
     int main(int argc, char **argv)                                                               \
     {                                                                                             \

@@ -101,6 +101,51 @@ static inline void case_fill(ttt_case *t, uint64_t seed, bool coarse)
     case_narrow(t, coarse);
 }
 
+/* Numbers whose channels share a mean and fall off in size, as a network's do: from `x`, which has
+ * none of that, for one head. */
+static inline void case_shape(double *x, const double *mean, int64_t count, int64_t d)
+{
+    double square = 0.0;
+    for (int64_t j = 0; j < d; j++)
+        square += pow(1.0 + (double)j, -1.4);
+    for (int64_t i = 0; i < count * d; i++)
+        x[i] = x[i] * (0.1 + sqrt((double)d / square) * pow(1.0 + (double)(i % d), -0.7)) +
+               0.5 * mean[i % d];
+}
+
+/* As case_fill, but with keys, queries, values and gradients that have structure, and values that
+ * follow from their keys: what Muon meets in a network is far better conditioned than noise. */
+static inline void case_fill_structured(ttt_case *t, uint64_t seed, bool coarse)
+{
+    const int64_t d = t->rule.width, count = t->count;
+    case_fill(t, seed, false);
+    st_rng rng = st_rng_from(st_hash_int(seed + 1, count));
+    double mean[1024];
+    ST_ASSERT(d <= 1024);
+    static const int shaped[] = {3, 4, 5, 8};
+    for (int64_t f = 0; f < t->rule.heads; f++) {
+        for (int s = 0; s < 4; s++) {
+            double *x = t->wide[shaped[s]] + f * count * d;
+            for (int64_t j = 0; j < d; j++)
+                mean[j] = st_rng_normal(&rng);
+            for (int64_t i = 0; shaped[s] <= 4 && i < count * d; i++)
+                x[i] *= sqrt((double)d);        /* case_fill gave unit rows */
+            case_shape(x, mean, count, d);
+        }
+        double *k = t->wide[4] + f * count * d, *v = t->wide[5] + f * count * d;
+        for (int64_t i = 0; i < count * d; i++)
+            v[i] = 0.5 * v[i] + 0.7 * k[i / d * d + d - 1 - i % d];
+        for (int64_t row = 0; row < 2 * count; row++) {
+            double *x = t->wide[3 + row / count] + (f * count + row % count) * d, square = 0.0;
+            for (int64_t j = 0; j < d; j++)
+                square += x[j] * x[j];
+            for (int64_t j = 0; j < d; j++)
+                x[j] /= sqrt(square);
+        }
+    }
+    case_narrow(t, coarse);
+}
+
 static inline void case_close(ttt_case *t)
 {
     st_arena_free(&t->arena);
