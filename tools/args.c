@@ -109,18 +109,21 @@ static st_status take_option(st_args *args, int count, char **words, int *i)
         return st_ok();
     }
 
-    const char *joined = equals ? equals + 1 : !is_long && name[1] ? name + 1 : NULL;
-    if (joined) {
-        add_value(args, o, joined);
-    } else {
-        if (*i + 1 >= count)
-            return ST_FAIL(ST_ERR_USAGE, "--%s: expected %s, found the end of the line", o->name,
-                           o->value);
-        add_value(args, o, words[++*i]);
+    const char *value = equals ? equals + 1 : !is_long && name[1] ? name + 1 : NULL;
+    if (!value) {
+        value = *i + 1 < count ? words[++*i] : NULL;
+        if (!value || strncmp(value, "--", 2) == 0)     /* --out=--odd says that it is meant */
+            return ST_FAIL(ST_ERR_USAGE, "--%s: expected %s, found %s", o->name, o->value,
+                           value ? value : "the end of the line");
     }
-    while (takes_many(o) && *i + 1 < count && words[*i + 1][0] != '-')
-        add_value(args, o, words[++*i]);
-    return st_ok();
+    for (;; value = words[++*i]) {
+        if (!value[0])
+            return ST_FAIL(ST_ERR_USAGE, "--%s: expected %s, found an empty text", o->name,
+                           o->value);
+        add_value(args, o, value);
+        if (!takes_many(o) || *i + 1 >= count || words[*i + 1][0] == '-')
+            return st_ok();
+    }
 }
 
 static st_status check_word_count(const st_args *args)
@@ -164,10 +167,14 @@ st_status st_args_parse(st_args **out, st_arena *arena, const st_command *comman
     ST_TRY(ST_ALLOC(arena, &args->values, (size_t)count + 1));
     ST_TRY(ST_ALLOC(arena, &args->texts, (size_t)count + 1));
 
+    /* Nobody means an empty word: it is a variable of the shell that was not set, and as a folder
+     * it would be the one we are in. */
     st_status s = st_ok();
     bool options_end = false;
     for (int i = 0; i < count && s.code == ST_OK; i++) {
-        if (!options_end && strcmp(words[i], "--") == 0)
+        if (!words[i][0])
+            s = ST_FAIL(ST_ERR_USAGE, "expected %s, found an empty text", command->usage);
+        else if (!options_end && strcmp(words[i], "--") == 0)
             options_end = true;
         else if (!options_end && words[i][0] == '-' && words[i][1] != '\0')
             s = take_option(args, count, words, &i);

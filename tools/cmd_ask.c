@@ -75,11 +75,8 @@ static st_status read_sampling(ask_run *run)
     const size_t count = st_args_list(run->args, "stop", &stops);
     st_str *words;
     ST_TRY(ST_ALLOC(&run->arena, &words, count));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         words[i] = st_str_from(stops[i]);
-        if (words[i].size == 0)
-            return ST_FAIL(ST_ERR_USAGE, "--stop: an empty text stops before anything is said");
-    }
     run->options.stops = words;
     run->options.stop_count = count;
     return st_sample_config_check(s);
