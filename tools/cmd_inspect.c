@@ -38,29 +38,49 @@ static bool is_model_folder(const char *path)
 }
 #endif
 
-/* Asked in this order; the first that fits shows the path. */
-static const struct {
+/* Options that choose within a path; each view knows some of them. */
+enum { KNOWS_SCENE = 1, KNOWS_ROW = 2, KNOWS_PLAN = 4 };
+static const char *const choices[][2] = {{"scene", "scenes"}, {"row", "rows"}, {"plan", "scenes"}};
+
+typedef struct view {
     bool (*fits)(const char *path);
     st_status (*show)(st_exit *exit_code, const st_args *args, const char *path);
-} views[] = {
-    {is_row_file, inspect_rows},
+    unsigned    knows;      /* KNOWS_ bits */
+    const char *what;       /* what such a path holds */
+} view;
+
+/* Asked in this order; the first that fits shows the path. */
+static const view views[] = {
+    {is_row_file, inspect_rows, KNOWS_ROW, "rows"},
 #if ST_WITH_DATA
-    {is_table_file, inspect_label_table},
-    {is_labels_word, inspect_labels},
+    {is_table_file, inspect_label_table, 0, "a label table"},
+    {is_labels_word, inspect_labels, 0, "labels"},
 #endif
 #if ST_WITH_MODEL
-    {is_model_folder, inspect_model},
+    {is_model_folder, inspect_model, 0, "a model"},
 #endif
 #if ST_WITH_DATA
-    {is_there, inspect_scenes},
+    {is_there, inspect_scenes, KNOWS_SCENE | KNOWS_PLAN, "scenes"},
 #endif
 };
+
+/* An option that would do nothing is said, not passed over. */
+static st_status check_choices(const view *v, const st_args *args, const char *path)
+{
+    for (unsigned i = 0; i < sizeof choices / sizeof choices[0]; i++)
+        if (!(v->knows >> i & 1) && st_args_given(args, choices[i][0]))
+            return ST_FAIL(ST_ERR_USAGE, "--%s is for %s, found %s in %s", choices[i][0],
+                           choices[i][1], v->what, path);
+    return st_ok();
+}
 
 static st_status show_path(st_exit *exit_code, const st_args *args, const char *path)
 {
     for (size_t i = 0; i < sizeof views / sizeof views[0]; i++)
-        if (views[i].fits(path))
+        if (views[i].fits(path)) {
+            ST_TRY(check_choices(&views[i], args, path));
             return views[i].show(exit_code, args, path);
+        }
     if (st_file_exists(path) || st_folder_exists(path))
         return ST_FAIL(ST_ERR_UNSUPPORTED, "%s: nothing that this build can show", path);
     return ST_FAIL(ST_ERR_IO, "%s: expected a file or a folder, found neither", path);
@@ -68,8 +88,18 @@ static st_status show_path(st_exit *exit_code, const st_args *args, const char *
 
 static st_status run_inspect(st_exit *exit_code, const st_args *args)
 {
-    for (size_t i = 0; i < st_args_count(args); i++)
-        ST_TRY(show_path(exit_code, args, st_args_word(args, i)));
+    const size_t count = st_args_count(args);
+    if (count > 1 && st_args_given(args, "plan"))
+        return ST_FAIL(ST_ERR_USAGE, "--plan draws one scene, found %zu paths", count);
+    for (size_t i = 0; i < count; i++) {
+        const st_status s = show_path(exit_code, args, st_args_word(args, i));
+        if (s.code == ST_ERR_USAGE || s.code == ST_ERR_MEMORY || (s.code != ST_OK && count == 1))
+            return s;
+        if (s.code != ST_OK) {
+            st_say_failure(args, NULL, s);
+            *exit_code = ST_EXIT_INPUT;
+        }
+    }
     return st_ok();
 }
 
