@@ -441,6 +441,7 @@ static st_status load(st_model_config *config, st_arena *arena, const char *fold
 {
     const char *model_path, *ttt_path;
     st_str      model, ttt = {NULL, 0};
+    ST_TRY(st_folder_expect(folder, "a model folder", "config.json"));
     ST_TRY(st_path_join(arena, &model_path, folder, "config.json"));
     ST_TRY(st_file_read(arena, &model, model_path, ST_CONFIG_BYTES_MAX));
     ST_TRY(st_path_join(arena, &ttt_path, folder, "ttt_config.json"));

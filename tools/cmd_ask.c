@@ -87,9 +87,9 @@ static st_status read_size(ask_run *run)
     const char *text = st_args_text(run->args, "size");
     st_str rest = st_str_from(text), rows, columns;
     if (!st_str_next_field(&rows, &rest, 'x') || !st_str_next_field(&columns, &rest, 'x') ||
-        !st_str_int(rows, &run->size.rows) || !st_str_int(columns, &run->size.columns) ||
-        run->size.rows < 1 || run->size.columns < 1 || run->size.rows > 8192 ||
-        run->size.columns > 8192)
+        rest.data || !st_str_int(rows, &run->size.rows) ||
+        !st_str_int(columns, &run->size.columns) || run->size.rows < 1 ||
+        run->size.columns < 1 || run->size.rows > 8192 || run->size.columns > 8192)
         return ST_FAIL(ST_ERR_USAGE, "--size: expected ROWSxCOLUMNS up to 8192, found \"%s\"",
                        text);
     return st_ok();
@@ -174,7 +174,12 @@ static st_status open_talk(ask_run *run)
     plan.copies = once ? ST_TALK_ASK_ONCE : ST_TALK_ASK_OFTEN;
     if (resume)
         ST_TRY(st_session_file_plan(&plan.session, resume));
-    ST_TRY(st_talk_create(&run->talk, run->network, run->tokenizer, &plan));
+    const st_status s = st_talk_create(&run->talk, run->network, run->tokenizer, &plan);
+    if (s.code == ST_ERR_LIMIT || s.code == ST_ERR_MEMORY)
+        return st_within(s, "%lld frames of %lld x %lld and %lld tokens of text",
+                         (long long)run->count, (long long)run->size.rows,
+                         (long long)run->size.columns, (long long)text_tokens(run));
+    ST_TRY(s);
     return resume ? st_session_load(st_talk_session(run->talk), resume) : st_ok();
 }
 

@@ -48,6 +48,7 @@ static st_status read_inputs(work *w, const st_args *args)
     ST_TRY(st_args_check_output(args, "answers", files.paths, files.count));
     for (size_t i = 0; i < files.count; i++)
         ST_TRY(st_scene_path_read(&w->scenes, &w->failures, &w->arena, files.paths[i]));
+    ST_TRY(st_expect_scenes(args, &w->scenes, &w->failures, files.count));
     return st_vsi_rows_read(&w->rows, &w->arena, st_args_word(args, 0));
 }
 

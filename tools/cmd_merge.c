@@ -218,6 +218,7 @@ static st_status take_shard(merge *m, const char *shard)
     const char *path;
     st_json_doc *doc;
     ST_TRY(st_path_join(&m->arena, &path, shard, "manifest.json"));
+    ST_TRY(st_folder_expect(shard, "a folder of spatial scene", "manifest.json"));
     ST_TRY(st_json_load(&doc, path));
     const st_status s = take_manifest(m, shard, st_json_root(doc));
     st_json_free(doc);

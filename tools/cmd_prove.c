@@ -148,6 +148,7 @@ static st_status read_scenes(prove_run *run)
     ST_TRY(st_scene_paths(&paths, &run->arena, words, count));
     for (size_t i = 0; i < paths.count; i++)
         ST_TRY(st_scene_path_read(&run->scenes, &run->failures, &run->arena, paths.paths[i]));
+    ST_TRY(st_expect_scenes(run->args, &run->scenes, &run->failures, paths.count));
     st_say_scene_failures(run->args, &run->failures);
     const char *templates = st_args_text(run->args, "templates");
     return templates ? st_template_pack_load(&run->pack, &run->arena, templates)

@@ -330,16 +330,6 @@ out:
     return s;
 }
 
-/* A folder of empty files would look like work that was done. */
-static st_status expect_scenes(const qa_run *run)
-{
-    if (run->scenes.count > 0)
-        return st_ok();
-    st_say_scene_failures(run->args, &run->failures);
-    return ST_FAIL(ST_ERR_DATA, "no scene could be read from %zu input%s: nothing is written to %s",
-                   run->paths.count, run->paths.count == 1 ? "" : "s", run->out);
-}
-
 static st_status run_qa(st_exit *exit_code, const st_args *args)
 {
     double max_skip;
@@ -349,7 +339,7 @@ static st_status run_qa(st_exit *exit_code, const st_args *args)
     st_status s;
     ST_TRY_OR(s, out, read_settings(&run));
     ST_TRY_OR(s, out, read_inputs(&run));
-    ST_TRY_OR(s, out, expect_scenes(&run));
+    ST_TRY_OR(s, out, st_expect_scenes(args, &run.scenes, &run.failures, run.paths.count));
     end_stage(&run, "read");
     st_json_doc *finished;
     ST_TRY_OR(s, out, st_manifest_find_finished(&finished, &run.manifest, run.out));

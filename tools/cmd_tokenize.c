@@ -64,16 +64,17 @@ static st_status do_line(job *j, st_str line)
     st_json_writer w;
     st_text_clear(&j->out);
     st_json_write_start(&w, &j->out, ST_JSON_COMPACT);
-    st_status s = st_json_parse(&doc, line);
+    st_status s = st_json_parse_line(&doc, line, j->lines);
     if (s.code == ST_OK) {
         const st_json row = st_json_root(doc);
         s = j->decode ? decode_row(j, &row, &w) : encode_row(j, &row, &w);
+        if (s.code != ST_OK)
+            st_say_failure(j->args, NULL, st_within(s, "line %zu", j->lines));
         st_json_free(doc);
+    } else {
+        st_say_failure(j->args, NULL, s);
     }
     if (s.code != ST_OK) {
-        char name[40];
-        snprintf(name, sizeof name, "line %zu", j->lines);
-        st_say_failure(j->args, name, s);
         st_text_clear(&j->out);
         st_json_write_start(&w, &j->out, ST_JSON_COMPACT);
         st_json_write_object(&w);

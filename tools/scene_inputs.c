@@ -140,6 +140,16 @@ st_status st_scene_path_read(st_scene_list *scenes, st_failure_list *failures, s
     return s;
 }
 
+st_status st_expect_scenes(const st_args *args, const st_scene_list *scenes,
+                           const st_failure_list *failures, size_t input_count)
+{
+    if (scenes->count > 0)
+        return st_ok();
+    st_say_scene_failures(args, failures);
+    return ST_FAIL(ST_ERR_DATA, "no scene could be read from %zu input%s", input_count,
+                   input_count == 1 ? "" : "s");
+}
+
 st_status st_scene_path_add(st_manifest *manifest, st_arena *arena, const char *path)
 {
     if (!st_folder_exists(path))

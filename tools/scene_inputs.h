@@ -36,6 +36,14 @@ ST_CHECKED st_status st_scene_path_read(st_scene_list *scenes, st_failure_list *
 /* Name every failure on stderr: the path, the scene when the path does not say it, and why. */
 void st_say_scene_failures(const st_args *args, const st_failure_list *failures);
 
+/* Refuse to go on without a scene: questions about nothing, or rows held against nothing, would
+ * look like work that was done. Names every failure.
+ *
+ * Fails   ST_ERR_DATA "no scene could be read from 2 inputs".
+ */
+ST_CHECKED st_status st_expect_scenes(const st_args *args, const st_scene_list *scenes,
+                                      const st_failure_list *failures, size_t input_count);
+
 /* Add such a path to a manifest: a file by its digest, a scan by the digest of its files' digests.
  *
  * Fails   ST_ERR_IO, ST_ERR_MEMORY.

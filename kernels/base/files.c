@@ -324,6 +324,20 @@ out:
     return st_ok();
 }
 
+st_status st_folder_expect(const char *folder, const char *what, const char *name)
+{
+    char path[PATH_MAX];
+    struct stat info;
+    if (stat(folder, &info) != 0)
+        return ST_FAIL(ST_ERR_IO, "%s: expected %s, found nothing", folder, what);
+    if (!S_ISDIR(info.st_mode))
+        return ST_FAIL(ST_ERR_IO, "%s: expected %s, found a %s", folder, what, kind_of(&info));
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return st_file_exists(path) ? st_ok()
+                                : ST_FAIL(ST_ERR_IO, "%s: expected %s, found no %s in it", folder,
+                                          what, name);
+}
+
 bool st_file_exists(const char *path)
 {
     struct stat info;

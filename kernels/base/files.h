@@ -62,6 +62,13 @@ ST_CHECKED st_status st_file_write(const char *path, const void *bytes, size_t s
 ST_CHECKED st_status st_folder_make(const char *path);      /* with its parents; fine if there */
 ST_CHECKED st_status st_folder_list(st_arena *arena, const char ***names, size_t *count,
                                     const char *path);      /* sorted by bytes, without . and .. */
+
+/* The folder is there and holds a file by this name.
+ *
+ * Fails   ST_ERR_IO "m: expected a model folder, found no config.json in it", "... found nothing".
+ */
+ST_CHECKED st_status st_folder_expect(const char *folder, const char *what, const char *name);
+
 bool st_file_exists(const char *path);                  /* a regular file, or what links to one */
 bool st_folder_exists(const char *path);
 /* Whether writing `path` would write over something that `input` stands for: the file itself, by

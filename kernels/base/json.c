@@ -69,6 +69,18 @@ st_status st_json_parse(st_json_doc **doc, st_str text)
     return parse(doc, text, JSON_REJECT_DUPLICATES);
 }
 
+/* The parser counts lines from the start of what it was given, which here is one line of many. */
+st_status st_json_parse_line(st_json_doc **doc, st_str line, size_t number)
+{
+    static const char first[] = "line 1, ";
+    const st_status   s = st_json_parse(doc, line);
+    if (s.code == ST_OK)
+        return s;
+    if (strncmp(s.text, first, strlen(first)) != 0)
+        return st_within(s, "line %zu", number);
+    return ST_FAIL(s.code, "line %zu, %s", number, s.text + strlen(first));
+}
+
 st_status st_json_parse_keep_last(st_json_doc **doc, st_str text)
 {
     return parse(doc, text, 0);

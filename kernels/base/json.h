@@ -42,6 +42,9 @@ typedef enum st_json_kind {
  */
 ST_CHECKED st_status st_json_parse(st_json_doc **doc, st_str text);
 
+/* The same for line `number` of a file of lines: "line 17, column 3: ...". */
+ST_CHECKED st_status st_json_parse_line(st_json_doc **doc, st_str line, size_t number);
+
 /* The same for a file that gives a key twice: the last one stands. For readers that have told of
  * it already and can use the rest. */
 ST_CHECKED st_status st_json_parse_keep_last(st_json_doc **doc, st_str text);

@@ -10,17 +10,6 @@
 
 /* --- lines --- */
 
-/* The parser counts lines from the start of what it was given, which here is one line of many. */
-static st_status at_line(st_status s, size_t number)
-{
-    static const char first[] = "line 1, ";
-    if (s.code == ST_OK)
-        return s;
-    if (strncmp(s.text, first, strlen(first)) != 0)
-        return st_within(s, "line %zu", number);
-    return ST_FAIL(s.code, "line %zu, %s", number, s.text + strlen(first));
-}
-
 static bool has_any(st_json root, const char *const *keys)
 {
     for (; *keys; keys++)
@@ -68,7 +57,7 @@ st_status sti_rows_parse_lines(void *rows, st_arena *arena, st_str text, sti_row
             return ST_FAIL(ST_ERR_LIMIT, "line %zu: expected at most %zu bytes, found %zu",
                            number, ST_LINE_BYTES_MAX, line.size);
         st_json_doc *doc;
-        st_status s = at_line(st_json_parse(&doc, line), number);
+        st_status s = st_json_parse_line(&doc, line, number);
         if (s.code != ST_OK)
             return first ? refuse_document(s, all) : s;
         first = false;
