@@ -225,7 +225,7 @@ static st_status read_document(st_scene_list *list, st_failure_list *failures, s
 
 /* What cannot be parsed is cut short or has a slip, and the parser says where; or it never was
  * JSON, or has a document on each line, and then what it is helps more. */
-static st_status refuse_text(st_status s, st_arena *arena, st_str bytes)
+static st_status refuse_text(st_status s, st_str bytes)
 {
     const st_str seen = st_str_trim(bytes);
     st_str       line, rest = seen;
@@ -235,10 +235,9 @@ static st_status refuse_text(st_status s, st_arena *arena, st_str bytes)
     if (!st_str_next_line(&line, &rest))
         return ST_FAIL(ST_ERR_FORMAT, "expected scenes, found an empty file");
     if (line.data[0] != '{' && line.data[0] != '[' && !st_str_starts(line, "\xEF\xBB\xBF")) {
-        const char *shown;
-        ST_TRY(st_utf8_for_message(arena, &shown, line, 24));
-        return ST_FAIL(ST_ERR_FORMAT, "expected scenes in JSON, found a file that starts with "
-                       "\"%s\"", shown);
+        char opening[64];
+        return ST_FAIL(ST_ERR_FORMAT, "expected scenes in JSON, found a file that starts with %s",
+                       st_str_opening(opening, line));
     }
     if (rest.size > 0 && st_json_parse(&doc, line).code == ST_OK) {
         char          found[120];
@@ -260,7 +259,7 @@ static st_status parse_all(st_json_doc **doc, st_failure_list *failures, st_aren
         return s;
     const bool twice = strstr(s.text, "duplicate object key") != NULL;
     if (!twice)
-        s = refuse_text(s, arena, bytes);
+        s = refuse_text(s, bytes);
     ST_TRY(st_failure_add(failures, arena, NULL, path,
                           st_within(twice ? ST_FAIL(ST_ERR_DATA, "%.160s: the last one is read",
                                                     s.text) : s, "%s", path)));

@@ -30,13 +30,18 @@ static st_status refuse_other(st_status s, st_json root)
                    st_json_describe(&root, found, sizeof found));
 }
 
-/* The first line is no JSON: perhaps the text is one document that was printed over many lines,
- * such as a scene file. Otherwise the sentence about the line stands. */
+/* The first line is no JSON: perhaps nothing is, or the text is one document that was printed over
+ * many lines, such as a scene file. Otherwise the sentence about the line stands. */
 static st_status refuse_document(st_status s, st_str text)
 {
     st_json_doc *doc;
-    char         found[120];
-    if (s.code != ST_ERR_FORMAT || st_json_parse(&doc, text).code != ST_OK)
+    char         found[120], opening[64];
+    if (s.code != ST_ERR_FORMAT)
+        return s;
+    if (!strchr("{[\"\xEF", *st_str_trim(text).data))
+        return ST_FAIL(ST_ERR_FORMAT, "expected a row with a question on each line, found a file "
+                       "that starts with %s", st_str_opening(opening, text));
+    if (st_json_parse(&doc, text).code != ST_OK)
         return s;
     const st_json root = st_json_root(doc);
     s = ST_FAIL(ST_ERR_FORMAT, "expected a row with a question on each line, found %s, printed "

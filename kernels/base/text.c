@@ -59,6 +59,26 @@ bool st_str_ends_folded(st_str s, const char *ending)
     return take_tail(&tail, s, ending) && strncasecmp(tail.data, ending, tail.size) == 0;
 }
 
+const char *st_str_opening(char out[64], st_str s)
+{
+    enum { SHOWN = 24 };
+    st_str line, rest = st_str_trim(s);
+    snprintf(out, 64, "nothing");
+    if (!st_str_next_line(&line, &rest))
+        return out;
+    size_t size = 0;                            /* whole characters only */
+    uint32_t c;
+    for (size_t n; size < line.size && size < SHOWN; size += n) {
+        n = st_utf8_decode(line, size, &c);
+        if (n == 0 || (c < ' ' && c != '\t')) {
+            snprintf(out, 64, "bytes that are no text");
+            return out;
+        }
+    }
+    snprintf(out, 64, "\"%.*s%s\"", (int)size, line.data, size < line.size ? "..." : "");
+    return out;
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';

@@ -27,6 +27,10 @@ bool   st_str_ends(st_str s, const char *ending);
 bool   st_str_ends_folded(st_str s, const char *ending);    /* ASCII letters of either case  */
 st_str st_str_trim(st_str s);                               /* without blanks, tabs, CR, LF  */
 
+/* How a text starts, for a sentence about a file of another kind: "\"ply\"", its first line up to
+ * 24 characters or so; "bytes that are no text"; "nothing". Returns out. */
+const char *st_str_opening(char out[64], st_str s);
+
 /* Take the next line off `rest`, without its LF or CR LF; false when nothing is left. */
 bool st_str_next_line(st_str *line, st_str *rest);
 

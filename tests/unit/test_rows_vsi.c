@@ -87,6 +87,8 @@ static void bad_rows_are_named(void **state)
     REFUSED("[]\n", "expected rows, found an empty array");
     REFUSED("\n\n{\"id\":1,}", "line 3, column 9: string or '}' expected near '}'");
     REFUSED("[{\"id\":1},", "line 1, column 10: ']' expected near end of file");
+    REFUSED("ply\nformat", "expected a row with a question on each line, found a file that starts "
+            "with \"ply\"");
     REFUSED("7", "line 1: document: expected an object, found an integer");
     REFUSED("{\"id\":[1]}", "line 1: id: expected a string, found an array");
     REFUSED("{\"scene0011_00\":{}}",

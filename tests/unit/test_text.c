@@ -45,6 +45,20 @@ static void endings_are_whole_and_may_fold_case(void **state)
     assert_false(st_str_ends(part, "me"));
 }
 
+static void an_opening_is_one_line_of_whole_characters(void **state)
+{
+    (void)state;
+    char out[64];
+    assert_string_equal(st_str_opening(out, st_str_from("\n ply\nformat ascii")), "\"ply\"");
+    assert_string_equal(st_str_opening(out, st_str_from("a line of more than twenty-four bytes")),
+                        "\"a line of more than twen...\"");
+    const st_str accents = st_str_from("three and twenty bytes \xC3\xA9t\xC3\xA9");
+    assert_string_equal(st_str_opening(out, accents), "\"three and twenty bytes \xC3\xA9...\"");
+    assert_string_equal(st_str_opening(out, st_str_from("\x89PNG\r\n")), "bytes that are no text");
+    assert_string_equal(st_str_opening(out, (st_str){"PK\3\4\0", 5}), "bytes that are no text");
+    assert_string_equal(st_str_opening(out, st_str_from(" \n")), "nothing");
+}
+
 static void numbers_are_read_whole_or_not_at_all(void **state)
 {
     (void)state;
@@ -159,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_and_fields),
         cmocka_unit_test(endings_are_whole_and_may_fold_case),
+        cmocka_unit_test(an_opening_is_one_line_of_whole_characters),
         cmocka_unit_test(numbers_are_read_whole_or_not_at_all),
         cmocka_unit_test(doubles_print_shortest_and_read_back),
         cmocka_unit_test(rounding_is_that_of_the_binary_value),
