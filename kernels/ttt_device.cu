@@ -32,12 +32,14 @@ typedef struct fire_scratch {
     float    *part;     /* (3H,TTT_PARTS)  parts of |M|^2                      */
     float    *scale;    /* (3H)            1 / (|M| + eps)                     */
     bf16     *muon;     /* one step's X, A, B, twice; only without a tape      */
-    uint32_t *meeting;  /* (3H)            for the fused body                  */
+    float    *row_part; /* (3H,d,2)        for the fused body                  */
+    uint32_t *meeting;  /* (3H)            the same                            */
 } fire_scratch;
 
 static st_status take_fire(fire_scratch *t, st_slab *slab, const st_ttt_rule *r)
 {
     ST_TRY(ST_TAKE(slab, &t->part, 3 * r->heads * TTT_PARTS));
+    ST_TRY(ST_TAKE(slab, &t->row_part, 3 * r->heads * r->width * 2));
     ST_TRY(ST_TAKE(slab, &t->meeting, 3 * r->heads));
     ST_TRY(ST_TAKE(slab, &t->scale, 3 * r->heads));
     ST_TRY(ST_TAKE(slab, &t->muon, 2 * sti_ttt_muon_tape(r) / STI_NS_STEPS));
@@ -443,7 +445,7 @@ static st_status fire_fused(st_stream *q, st_ttt_state *s, const sti_ttt_slot *s
     u.taped = slot->muon != NULL;
     u.first = s->updates == 0;
     u.muon = u.taped ? (bf16 *)slot->muon : t->muon;
-    u.part = t->part, u.meeting = t->meeting;
+    u.part = t->part, u.row_part = t->row_part, u.meeting = t->meeting;
     return sti_ttt_hopper_update(q, &s->rule, &u);
 }
 

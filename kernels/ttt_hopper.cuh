@@ -20,6 +20,7 @@ typedef struct ttt_update {
     bf16        *tape_narrow;
     bf16        *muon;          /* X A B of each step (taped), or of two                        */
     float       *part;          /* (3H,TTT_PARTS) parts of |M|^2                                */
+    float       *row_part;      /* (3H,d,2) parts of the squares of rows                        */
     uint32_t    *meeting;       /* (3H) blocks that reached the next step, zero at launch       */
     bool         taped;
     bool         first;         /* of its sequence: there is no M yet, whatever `momentum` holds */

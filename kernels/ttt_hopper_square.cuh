@@ -14,7 +14,11 @@
  * bf16, in shared memory. High and low together are good to 2^-17.
  *
  * In a block one thread feeds a ring of 16 KiB slots through the copy engine, and two warpgroups
- * multiply, 64 rows of a tile each. Products of this size are bound by what L2 delivers.
+ * multiply, 64 rows of a tile each. Four more slots behind a tile's operands bring what is added to
+ * it, 64 columns each, and take away what was made: a tile and its mirror image, or a wide tile.
+ *
+ * At 512 a side a product takes 2.2 us, and what lies between two of them about as long: staging,
+ * the way to L2, the meeting and the way back. So all of that is as short as it can be made.
  */
 #ifndef ST_KERNELS_TTT_HOPPER_SQUARE_CUH
 #define ST_KERNELS_TTT_HOPPER_SQUARE_CUH
@@ -22,24 +26,23 @@
 #include "kernels/ttt_hopper.cuh"
 
 enum {
-    SLOTS = 6,
+    SLOTS = 10,
     SIDE = 128,                             /* of a tile */
     SIDE_MAX = 512,                         /* of a matrix */
     CONSUMERS = 256,
     THREADS = CONSUMERS + 128,              /* the last warpgroup feeds */
-    MEET_CONSUMERS = 1,                     /* hardware barrier of the two warpgroups */
-    FOURS = 32,                             /* a thread's numbers of a wide tile, in fours */
-    LOW_STEP = CONSUMERS * 8,               /* bytes from one four of low parts to the next */
+    MEET_CONSUMERS = 1,                     /* hardware barriers: of the two warpgroups */
+    MEET_GROUP = 2,                         /* and of each, this and the next           */
+    STAGED = 4,                             /* slots through which a tile leaves */
+    GROUPS = CONSUMERS / 128,
+    EIGHTS = 16,                            /* a thread's numbers of a wide tile, in eights */
+    LOW_STEP = CONSUMERS * 16,              /* bytes from one eight of low parts to the next */
 };
 
 typedef struct square_memory {
     alignas(1024) unsigned char slot[SLOTS][TILE_BYTES];
-    unsigned char out[4][TILE_BYTES];       /* 128 rows of 64 columns each: a tile and its mirror
-                                               image, or a wide tile; before that, the addend */
-    uint2    low[FOURS][CONSUMERS];         /* what bf16 leaves over of this block's wide tile;
-                                               a thread's fours lie CONSUMERS apart */
+    uint4    low[EIGHTS][CONSUMERS];        /* what bf16 leaves over of this block's wide tile */
     uint64_t full[SLOTS], empty[SLOTS];
-    uint64_t added, freed;                  /* `out` holds the addend; is free again */
 } square_memory;
 
 enum { SQUARE_SHARED_BYTES = sizeof(square_memory) + 1024 };
@@ -88,10 +91,9 @@ static __device__ __forceinline__ void wait_for(const uint32_t *meeting, int goa
     fence_async();
 }
 
-/* By one thread, after the block's own writes were ordered before it; releases them all. */
+/* By one thread, after the writes it stands for were ordered before it; releases them all. */
 static __device__ __forceinline__ void arrive(uint32_t *meeting)
 {
-    fence_async();
     asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(meeting) : "memory");
 }
 
@@ -120,10 +122,10 @@ static __device__ __forceinline__ seat seat_get(uint32_t *meeting, int first_mat
 }
 
 /* How many arrivals come before step `step` of the chain's turn k (two symmetric steps and a wide
- * one to a turn), after `before` meetings of those that have wide tiles. */
+ * one to a turn), after `before` others. A tile is as many arrivals as there are warpgroups. */
 static __device__ __forceinline__ int goal_of(const seat &at, int before, int k, int step)
 {
-    return before * at.wides + k * (2 * at.squares + at.wides) + step * at.squares;
+    return before + GROUPS * (k * (2 * at.squares + at.wides) + step * at.squares);
 }
 
 /* --- feeding ------------------------------------------------------------------------------ */
@@ -149,61 +151,54 @@ static __device__ __forceinline__ void step(ring *at)
 typedef struct feeder {
     square_memory *s;
     ring           at;
-    uint32_t       tasks;           /* begun so far */
 } feeder;
 
-/* The next slot is free and expects a tile. */
+/* The next slot is free: its number. */
 static __device__ __forceinline__ int claim(feeder *f)
 {
     const int slot = f->at.slot;
     barrier_wait(&f->s->empty[slot], f->at.parity ^ 1);
-    barrier_expect(&f->s->full[slot], TILE_BYTES);
     step(&f->at);
     return slot;
 }
 
 /* 128 rows of 64 columns. */
-static __device__ __forceinline__ void bring_tile(void *to, uint64_t *bar, square x, int row,
-                                                  int column)
+static __device__ __forceinline__ void bring_rows(feeder *f, square x, int row, int column)
 {
+    const int slot = claim(f);
+    barrier_expect(&f->s->full[slot], TILE_BYTES);
     for (int b = 0; b < 2; b++)
-        copy_in((unsigned char *)to + b * BOX_BYTES, x.map, bar, column,
+        copy_in(f->s->slot[slot] + b * BOX_BYTES, x.map, &f->s->full[slot], column,
                 row * SIDE + b * TILE_COLS, x.plane);
 }
 
-static __device__ __forceinline__ void bring_rows(feeder *f, square x, int row, int i)
-{
-    const int slot = claim(f);
-    bring_tile(f->s->slot[slot], &f->s->full[slot], x, row, i * TILE_COLS);
-}
-
 /* 64 rows of 128 columns, to be read across. */
-static __device__ __forceinline__ void bring_columns(feeder *f, square x, int col, int i)
+static __device__ __forceinline__ void bring_columns(feeder *f, square x, int col, int row)
 {
     const int slot = claim(f);
+    barrier_expect(&f->s->full[slot], TILE_BYTES);
     for (int b = 0; b < 2; b++)
         copy_in(f->s->slot[slot] + b * BOX_BYTES, x.map, &f->s->full[slot],
-                col * SIDE + b * TILE_COLS, i * TILE_COLS, x.plane);
+                col * SIDE + b * TILE_COLS, row, x.plane);
 }
 
-/* A task begins: `out` is free, and its addend, if it has one, comes there. */
-static __device__ __forceinline__ void feed_begin(feeder *f, const square *addend, int row,
-                                                  int col, int tiles)
+/* The slots through which a tile leaves; `addend` comes in the first ones. */
+static __device__ __forceinline__ void feed_end(feeder *f, const square *addend, int tiles,
+                                                int row, int col)
 {
-    barrier_wait(&f->s->freed, (f->tasks++ & 1) ^ 1);
-    if (!addend)
-        return;
-    barrier_expect(&f->s->added, (uint32_t)tiles * TILE_BYTES);
-    for (int i = 0; i < tiles; i++)
-        bring_tile(f->s->out[i], &f->s->added, *addend, row, col * SIDE + i * TILE_COLS);
+    for (int i = 0; i < STAGED; i++) {
+        if (addend && i < tiles)
+            bring_rows(f, *addend, row, col * SIDE + i * TILE_COLS);
+        else
+            barrier_arrive(&f->s->full[claim(f)]);
+    }
 }
 
 /* P Q^T + Q P^T, or P P^T when P = Q. A diagonal tile needs each row of tiles once. */
 static __device__ __forceinline__ void feed_symmetric(feeder *f, const seat &at, square p,
                                                       square q, bool paired, const square *addend)
 {
-    feed_begin(f, addend, at.row, at.col, 2);
-    for (int i = 0; i < at.side / TILE_COLS; i++) {
+    for (int i = 0; i < at.side; i += TILE_COLS) {
         bring_rows(f, p, at.row, i);
         if (at.row != at.col || paired)
             bring_rows(f, q, at.col, i);
@@ -212,12 +207,13 @@ static __device__ __forceinline__ void feed_symmetric(feeder *f, const seat &at,
             bring_rows(f, p, at.col, i);
         }
     }
+    feed_end(f, addend, 2, at.row, at.col);
 }
 
 /* P Q; a wide step may have two of them. */
 static __device__ __forceinline__ void feed_wide(feeder *f, const seat &at, square p, square q)
 {
-    for (int i = 0; i < at.side / TILE_COLS; i++) {
+    for (int i = 0; i < at.side; i += TILE_COLS) {
         bring_rows(f, p, at.wide_row, i);
         bring_columns(f, q, at.wide_col, i);
         bring_columns(f, q, at.wide_col + 1, i);
@@ -226,14 +222,14 @@ static __device__ __forceinline__ void feed_wide(feeder *f, const seat &at, squa
 
 /* --- multiplying -------------------------------------------------------------------------- */
 
-/* Where a thread's numbers of a staged tile stand. It holds, for j = 0 .. 15, columns 8j + c, +1 of
- * rows r and r + 8, with c = 2 (lane % 4) and r % 8 = lane / 4. The swizzle exchanges 16-byte units
- * by r % 8 in the tile, and by c % 8 (or one more) in its mirror image, so all addresses are these
- * few and constants. */
+/* Of a tile of 128 columns a thread holds, for j = 0 .. 15, columns 8j + c, +1 of rows r and r + 8,
+ * with c = 2 (lane % 4) and r % 8 = lane / 4. It moves them eight at a time, as four matrices:
+ * columns 8j .. and 8j + 8 .., rows r and r + 8, j even. The swizzle exchanges 16-byte units by
+ * row % 8, so all addresses are these two and constants. */
 typedef struct staging {
-    uint32_t row;               /* row r, unit 0, own bytes                                 */
-    uint32_t turn;              /* 16 (r % 8): unit j stands at 16 j ^ turn                 */
-    uint32_t mirror[2][2];      /* [column, or the next][row r, or r + 8], of columns 0 - 7 */
+    int      slot[STAGED];
+    uint32_t row, turn;         /* in a slot: the row a lane names; unit j stands at 16 j ^ turn */
+    uint32_t mirror;            /* the row it names of the mirror image, 1024 bytes to j         */
 } staging;
 
 /* One of the threads that multiply. */
@@ -241,32 +237,29 @@ typedef struct consumer {
     square_memory *s;
     ring           at;
     staging        to;
-    uint32_t       low;             /* address of its fours of square_memory.low */
-    uint32_t       added;           /* addends met so far                      */
-    int            group;           /* warpgroup: rows 64 group .. of the tile */
-    int            row, col;        /* r and c of `staging`                    */
+    uint32_t       slots;           /* address of slot 0                          */
+    uint32_t       low;             /* address of its eights of square_memory.low */
+    int            group;           /* warpgroup: rows 64 group .. of the tile    */
 } consumer;
 
 static __device__ __forceinline__ consumer consumer_get(square_memory *s)
 {
     consumer me = {};
-    const int lane = threadIdx.x % 32, c = lane % 4 * 2;
-    const int r = (int)threadIdx.x / 32 * 16 + lane / 4;
-    me.s = s, me.group = (int)threadIdx.x / 128, me.row = r, me.col = c;
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, r = lane % 8, m = lane / 8;
+    me.s = s, me.group = (int)threadIdx.x / 128;
+    me.slots = shared_address(s->slot[0]);
     me.low = shared_address(&s->low[0][threadIdx.x]);
-    me.to.row = shared_address(s->out[0]) + r * 128 + c * 2;
-    me.to.turn = r % 8 * 16;
-    for (int next = 0; next < 2; next++)
-        for (int below = 0; below < 2; below++)
-            me.to.mirror[next][below] = shared_address(s->out[2 + r / 64]) + (c + next) * 128 +
-                                        ((r % 64 / 8 + below) ^ (c + next)) * 16 + r % 8 * 2;
+    me.to.row = (uint32_t)(warp * 16 + m % 2 * 8 + r) * 128;
+    me.to.turn = (uint32_t)((m / 2) ^ r) * 16;
+    me.to.mirror = (uint32_t)(m / 2 * 1024 + r * 128 + ((warp % 4 * 2 + m % 2) ^ r) * 16);
     return me;
 }
 
-/* Columns 8j + c of row r (+ 8 below). */
-static __device__ __forceinline__ uint32_t staged(const staging &to, int j, int below)
+/* Columns 8j .. 8j + 15, j even. */
+static __device__ __forceinline__ uint32_t staged(const consumer *me, int j)
 {
-    return to.row + j / 8 * TILE_BYTES + below * 1024 + ((uint32_t)(j % 8 * 16) ^ to.turn);
+    return me->slots + me->to.slot[j / 8] * TILE_BYTES + me->to.row +
+           ((uint32_t)(j % 8 * 16) ^ me->to.turn);
 }
 
 /* The next slot is full: its number. */
@@ -355,48 +348,108 @@ static __device__ __forceinline__ void multiply_wide(float (&d)[2][64], consumer
 
 /* --- what becomes of the sums ------------------------------------------------------------- */
 
-static __device__ __forceinline__ void wait_added(consumer *me)
+/* The slots through which the tile leaves are here. */
+static __device__ __forceinline__ ring stage_begin(consumer *me)
 {
-    barrier_wait(&me->s->added, me->added++ & 1);
-}
-
-/* A symmetric tile into out[0..1], mirrored into out[2..3]; the addend stands where it goes. */
-template <bool ADDED>
-static __device__ __forceinline__ void stage_square(const float (&d)[64], const staging &to,
-                                                    float scale_addend, float scale, bool diagonal)
-{
+    const ring from = me->at;
 #pragma unroll
-    for (int i = 0; i < 32; i++) {
-        const int j = i / 2, below = i % 2;
-        float x = d[4 * j + 2 * below], y = d[4 * j + 2 * below + 1];
-        const uint32_t here = staged(to, j, below);
-        if (ADDED) {
-            const uint32_t before = shared_load(here);
-            x = fmaf(scale, x, scale_addend * low_of(before));
-            y = fmaf(scale, y, scale_addend * high_of(before));
-        }
-        const uint32_t both = pack(x, y);
-        shared_store(here, both);
-        if (!diagonal) {
-            shared_store_low(to.mirror[0][below] + j * 1024, both);
-            shared_store_high(to.mirror[1][below] + j * 1024, both);
-        }
-    }
+    for (int i = 0; i < STAGED; i++)
+        me->to.slot[i] = receive(me);
+    return from;
 }
 
-/* d += scale times this block's wide tile: the high part stands in `out`, the low one is kept. */
+static __device__ __forceinline__ void meet_group(const consumer *me)
+{
+    if (me->group == 0)
+        meet(MEET_GROUP, 128);
+    else
+        meet(MEET_GROUP + 1, 128);
+}
+
+/* What this warpgroup staged of 64 columns goes to L2, while it stages the next. */
+static __device__ __forceinline__ void send(const consumer *me, square to, int row, int col,
+                                            int tile, bool mirrored)
+{
+    fence_async_shared();
+    meet_group(me);
+    if (threadIdx.x % 128 != 0)
+        return;
+    const int above = row * SIDE + me->group * TILE_COLS, left = col * SIDE + tile * TILE_COLS;
+    copy_out(to.map, me->s->slot[me->to.slot[tile]] + me->group * BOX_BYTES, left, above, to.plane);
+    if (mirrored)
+        copy_out(to.map, me->s->slot[me->group ? me->to.slot[3] : me->to.slot[2]] +
+                             tile * BOX_BYTES, above, left, to.plane);
+}
+
+/* The end of a task: when all that this warpgroup sent is there, it reports, and the slots are free
+ * again. */
+static __device__ __forceinline__ void finish(consumer *me, const seat &at, ring from)
+{
+    if (threadIdx.x % 128 == 0) {
+        copy_out_wait();
+        arrive(at.meeting);
+    }
+    meet_group(me);
+    release(me, &from, STAGED);
+}
+
+/* A symmetric tile and its mirror image leave; the addend stands where the tile goes. */
+template <bool ADDED>
+static __device__ __forceinline__ void leave_square(const float (&d)[64], consumer *me,
+                                                    const seat &at, square to, float scale_addend,
+                                                    float scale)
+{
+    const bool mirrored = at.row != at.col;
+    const ring from = stage_begin(me);
+    const uint32_t mirror = me->slots + me->to.mirror +
+                            (me->group ? me->to.slot[3] : me->to.slot[2]) * TILE_BYTES;
+#pragma unroll
+    for (int j = 0; j < 16; j += 2) {
+        const float *x = d + 4 * j;
+        const uint32_t here = staged(me, j);
+        uint4 y;
+        if (ADDED) {
+            const uint4 z = matrices_load(here);
+            y.x = pack(fmaf(scale, x[0], scale_addend * low_of(z.x)),
+                       fmaf(scale, x[1], scale_addend * high_of(z.x)));
+            y.y = pack(fmaf(scale, x[2], scale_addend * low_of(z.y)),
+                       fmaf(scale, x[3], scale_addend * high_of(z.y)));
+            y.z = pack(fmaf(scale, x[4], scale_addend * low_of(z.z)),
+                       fmaf(scale, x[5], scale_addend * high_of(z.z)));
+            y.w = pack(fmaf(scale, x[6], scale_addend * low_of(z.w)),
+                       fmaf(scale, x[7], scale_addend * high_of(z.w)));
+        } else {
+            y = make_uint4(pack(x[0], x[1]), pack(x[2], x[3]), pack(x[4], x[5]), pack(x[6], x[7]));
+        }
+        matrices_store(here, y);
+        if (mirrored)
+            matrices_store_turned(mirror + j * 1024, y);
+        if (j % 8 == 6)
+            send(me, to, at.row, at.col, j / 8, mirrored);
+    }
+    finish(me, at, from);
+}
+
+/* Number pair (x,y) += scale times what its high and low parts stand for. */
+static __device__ __forceinline__ void add_parts(float *x, float *y, float scale, uint32_t high,
+                                                 uint32_t low)
+{
+    *x = fmaf(scale, low_of(high) + low_of(low), *x);
+    *y = fmaf(scale, high_of(high) + high_of(low), *y);
+}
+
+/* d += scale times this block's wide tile: its high part came as addend, the low one is kept. */
 static __device__ __forceinline__ void add_wide(float (&d)[2][64], const consumer *me, float scale)
 {
 #pragma unroll
-    for (int j = 0; j < FOURS; j++) {
-        float *x = d[j / 16] + j % 16 * 4;
-        const uint32_t high[2] = {shared_load(staged(me->to, j, 0)),
-                                  shared_load(staged(me->to, j, 1))};
-        const uint2 low = shared_load2(me->low + j * LOW_STEP);
-        x[0] = fmaf(scale, low_of(high[0]) + low_of(low.x), x[0]);
-        x[1] = fmaf(scale, high_of(high[0]) + high_of(low.x), x[1]);
-        x[2] = fmaf(scale, low_of(high[1]) + low_of(low.y), x[2]);
-        x[3] = fmaf(scale, high_of(high[1]) + high_of(low.y), x[3]);
+    for (int i = 0; i < EIGHTS; i++) {
+        float *x = d[i / 8] + i % 8 * 8;
+        const uint4 high = matrices_load(staged(me, 2 * i));
+        const uint4 low = shared_load4(me->low + i * LOW_STEP);
+        add_parts(x, x + 1, scale, high.x, low.x);
+        add_parts(x + 2, x + 3, scale, high.y, low.y);
+        add_parts(x + 4, x + 5, scale, high.z, low.z);
+        add_parts(x + 6, x + 7, scale, high.w, low.w);
     }
 }
 
@@ -408,44 +461,25 @@ static __device__ __forceinline__ uint32_t split(float x, float y, uint32_t *low
     return high;
 }
 
-/* scale times d becomes this block's wide tile: the high part goes to `out`. */
-static __device__ __forceinline__ void stage_wide(const float (&d)[2][64], const consumer *me,
-                                                  float scale)
+/* scale times d becomes this block's wide tile: the high part leaves. */
+static __device__ __forceinline__ void leave_wide(const float (&d)[2][64], consumer *me,
+                                                  const seat &at, square to, float scale,
+                                                  ring from)
 {
 #pragma unroll
-    for (int j = 0; j < FOURS; j++) {
-        const float *x = d[j / 16] + j % 16 * 4;
-        uint2 low;
-        shared_store(staged(me->to, j, 0), split(scale * x[0], scale * x[1], &low.x));
-        shared_store(staged(me->to, j, 1), split(scale * x[2], scale * x[3], &low.y));
-        shared_store2(me->low + j * LOW_STEP, low);
+    for (int i = 0; i < EIGHTS; i++) {
+        const float *x = d[i / 8] + i % 8 * 8;
+        uint4 high, low;
+        high.x = split(scale * x[0], scale * x[1], &low.x);
+        high.y = split(scale * x[2], scale * x[3], &low.y);
+        high.z = split(scale * x[4], scale * x[5], &low.z);
+        high.w = split(scale * x[6], scale * x[7], &low.w);
+        matrices_store(staged(me, 2 * i), high);
+        shared_store4(me->low + i * LOW_STEP, low);
+        if (i % 4 == 3)
+            send(me, to, at.wide_row, at.wide_col, i / 4, false);
     }
-}
-
-static __device__ __forceinline__ void send_tile(square to, const void *from, int row, int column)
-{
-    for (int b = 0; b < 2; b++)
-        copy_out(to.map, (const unsigned char *)from + b * BOX_BYTES, column,
-                 row * SIDE + b * TILE_COLS, to.plane);
-}
-
-/* The end of a task: what was staged goes to L2 as tile (row,col) of `to`, `tiles` of 64 columns,
- * and its mirror image; then the block reports. The staging is free again. */
-static __device__ __forceinline__ void send(consumer *me, const seat &at, square to, int row,
-                                            int col, int tiles, bool mirrored)
-{
-    fence_async();
-    meet(MEET_CONSUMERS, CONSUMERS);
-    if (threadIdx.x == 0) {
-        for (int i = 0; i < tiles; i++)
-            send_tile(to, me->s->out[i], row, col * SIDE + i * TILE_COLS);
-        for (int i = 0; i < 2 && mirrored; i++)
-            send_tile(to, me->s->out[2 + i], col, row * SIDE + i * TILE_COLS);
-        copy_out_wait();
-        arrive(at.meeting);
-        barrier_arrive(&me->s->freed);
-    }
-    meet(MEET_CONSUMERS, CONSUMERS);
+    finish(me, at, from);
 }
 
 /* This block's tile of a symmetric step. */
@@ -460,18 +494,100 @@ static __device__ __forceinline__ void run_symmetric(consumer *me, const seat &a
         multiply_square<true>(d, me, steps, 2);
     else
         multiply_square<false>(d, me, PAIRED ? 2 * steps : steps, diagonal ? 1 : 2);
-    if (ADDED)
-        wait_added(me);
-    stage_square<ADDED>(d, me->to, scale_addend, scale, diagonal);
-    send(me, at, to, at.row, at.col, 2, !diagonal);
+    leave_square<ADDED>(d, me, at, to, scale_addend, scale);
 }
 
-/* Numbers j of a thread's wide tile in a dense f32 matrix: columns 8j .. +1 of row r; 8 rows below
- * are 8 `side` further. */
-static __device__ __forceinline__ int64_t wide_place(const seat &at, const consumer *me)
+/* --- a wide tile by rows ------------------------------------------------------------------ */
+
+/* A warp's 16 rows of a wide tile as they lie in a dense f32 matrix: a lane has of each row four
+ * columns from 4 lane on, and four from 128 on. Read and written like this, memory sees whole
+ * lines; as products hold a tile, it would see pieces of 32 bytes. */
+typedef float4 wide_rows[16][2];
+
+/* Where a lane's numbers stand: row 0, its first column. */
+static __device__ __forceinline__ int64_t rows_place(const seat &at)
 {
-    return ((int64_t)at.matrix * at.side + at.wide_row * SIDE + me->row) * at.side +
-           at.wide_col * SIDE + me->col;
+    const int64_t row = at.matrix * at.side + at.wide_row * SIDE + (int)threadIdx.x / 32 * 16;
+    return row * at.side + at.wide_col * SIDE + threadIdx.x % 32 * 4;
+}
+
+static __device__ __forceinline__ int64_t row_step(const seat &at, int r, int half)
+{
+    return (int64_t)r * at.side + half * SIDE;
+}
+
+enum { ROW_BYTES = 2 * SIDE * 4 + 32 };     /* 32 more keep eight rows out of each other's banks */
+
+/* In the ring's memory, of which nobody may have need: own row 0 of this warp. */
+static __device__ __forceinline__ uint32_t rows_memory(const consumer *me)
+{
+    return me->slots + threadIdx.x / 32 * 16 * ROW_BYTES;
+}
+
+static __device__ __forceinline__ void rows_of(wide_rows &y, const float (&d)[2][64],
+                                               const consumer *me)
+{
+    const int lane = threadIdx.x % 32;
+    const uint32_t own = rows_memory(me), to = own + lane / 4 * ROW_BYTES + lane % 4 * 8;
+    meet(MEET_CONSUMERS, CONSUMERS);
+#pragma unroll
+    for (int j = 0; j < 2 * EIGHTS; j++) {
+        const float *x = d[j / 16] + j % 16 * 4;
+        shared_store2(to + j * 32, x[0], x[1]);
+        shared_store2(to + j * 32 + 8 * ROW_BYTES, x[2], x[3]);
+    }
+    __syncwarp();
+#pragma unroll
+    for (int r = 0; r < 16; r++)
+        for (int half = 0; half < 2; half++)
+            y[r][half] = shared_load_f4(own + r * ROW_BYTES + half * SIDE * 4 + lane * 16);
+}
+
+static __device__ __forceinline__ void rows_become(float (&d)[2][64], const wide_rows &y,
+                                                   const consumer *me)
+{
+    const int lane = threadIdx.x % 32;
+    const uint32_t own = rows_memory(me), from = own + lane / 4 * ROW_BYTES + lane % 4 * 8;
+#pragma unroll
+    for (int r = 0; r < 16; r++)
+        for (int half = 0; half < 2; half++)
+            shared_store_f4(own + r * ROW_BYTES + half * SIDE * 4 + lane * 16, y[r][half]);
+    __syncwarp();
+#pragma unroll
+    for (int j = 0; j < 2 * EIGHTS; j++) {
+        float *x = d[j / 16] + j % 16 * 4;
+        shared_load2(x, from + j * 32);
+        shared_load2(x + 2, from + j * 32 + 8 * ROW_BYTES);
+    }
+    meet(MEET_CONSUMERS, CONSUMERS);
+}
+
+static __device__ __forceinline__ float4 row_load(const float *x)
+{
+    return *reinterpret_cast<const float4 *>(x);
+}
+
+static __device__ __forceinline__ void row_store(float *x, float4 y)
+{
+    *reinterpret_cast<float4 *>(x) = y;
+}
+
+static __device__ __forceinline__ void row_store(bf16 *x, float4 y)
+{
+    *reinterpret_cast<uint2 *>(x) = make_uint2(pack(y.x, y.y), pack(y.z, y.w));
+}
+
+/* sum + <x, y> */
+static __device__ __forceinline__ float row_dot(float sum, float4 x, float4 y)
+{
+    return fmaf(x.x, y.x, fmaf(x.y, y.y, fmaf(x.z, y.z, fmaf(x.w, y.w, sum))));
+}
+
+/* a x + y */
+static __device__ __forceinline__ float4 row_add(float a, float4 x, float4 y)
+{
+    return make_float4(fmaf(a, x.x, y.x), fmaf(a, x.y, y.y), fmaf(a, x.z, y.z),
+                       fmaf(a, x.w, y.w));
 }
 
 /* --- the block ---------------------------------------------------------------------------- */
@@ -485,10 +601,7 @@ static __device__ __forceinline__ square_memory *square_begin(unsigned char *raw
             barrier_init(&s->full[i], 1);
             barrier_init(&s->empty[i], CONSUMERS / 32);
         }
-        barrier_init(&s->added, 1);
-        barrier_init(&s->freed, 1);
         barrier_init_done();
-        fence_async();
     }
     __syncthreads();
     return s;

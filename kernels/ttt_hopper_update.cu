@@ -9,12 +9,15 @@
  *     5 x  A = X X^T                symmetric                 -- meet
  *          B = b A + c A A          symmetric                 -- meet
  *          X = a X + B X            wide                      -- meet
- *     P += X, W = length unit(P)
+ *     P += X                        parts of the rows' norms  -- meet
+ *     W = length unit(P)
+ *
+ * M and P never leave the registers of the block whose tile they are.
  */
 #include "kernels/ttt_hopper_square.cuh"
 
-enum { BATCH = SIDE_MAX / 128 };        /* loads in flight in the pointwise steps: with so few
-                                           threads, one at a time would wait for L2 each time */
+enum { BATCH = 4 };                     /* rows in flight in the pointwise steps: with so few
+                                           threads, each wait for L2 counts */
 
 typedef struct update_args {
     ttt_update u;
@@ -34,57 +37,65 @@ static __device__ __forceinline__ square muon_square(const CUtensorMap *map, con
     return x;
 }
 
+/* Before the chain: each block's part of |M|^2, and its tile of X_0. */
+static __device__ __forceinline__ int arrivals_before(const seat &at)
+{
+    return at.wides + GROUPS * at.wides;
+}
+
 static __device__ void feed(square_memory *s, const CUtensorMap *map, const update_args &a,
                             const seat &at)
 {
-    feeder f = {s, {0, 0}, at.rank < at.wides ? 1u : 0u};   /* X_0 leaves through `out` first */
+    const int before = arrivals_before(at);
+    feeder f = {s, {0, 0}};
+    if (at.rank < at.wides)
+        feed_end(&f, NULL, 0, 0, 0);                /* for X_0 */
     for (int k = 0; k < STI_NS_STEPS; k++) {
         const square X = muon_square(map, a, k, 0, at.matrix);
         const square A = muon_square(map, a, k, 1, at.matrix);
         const square B = muon_square(map, a, k, 2, at.matrix);
-        wait_for(at.meeting, goal_of(at, 2, k, 0));
+        wait_for(at.meeting, goal_of(at, before, k, 0));
         feed_symmetric(&f, at, X, X, false, NULL);
-        wait_for(at.meeting, goal_of(at, 2, k, 1));
+        wait_for(at.meeting, goal_of(at, before, k, 1));
         feed_symmetric(&f, at, A, A, false, &A);
         if (at.rank >= at.wides)
             continue;
-        wait_for(at.meeting, goal_of(at, 2, k, 2));
-        feed_begin(&f, &X, at.wide_row, at.wide_col, 4);
+        wait_for(at.meeting, goal_of(at, before, k, 2));
         feed_wide(&f, at, B, X);
+        feed_end(&f, &X, STAGED, at.wide_row, at.wide_col);
     }
 }
 
-/* d = this block's tile of M = g + m M; the answer is its part of |M|^2. */
-static __device__ __forceinline__ float take_moment(float (&d)[2][64], const update_args &a,
-                                                    const seat &at, const consumer *me, float mean)
+/* m = this block's tile of M = g + m M; the answer is this thread's part of |M|^2. */
+static __device__ __forceinline__ float take_moment(wide_rows &m, const update_args &a,
+                                                    const seat &at, float mean)
 {
-    const int64_t here = wide_place(at, me);
+    const int64_t here = rows_place(at);
     float square = 0.0f;
 #pragma unroll
-    for (int first = 0; first < FOURS; first += BATCH) {
-        float2 g[2 * BATCH], old[2 * BATCH];
+    for (int i = 0; i < 32; i++)
+        m[i / 2][i % 2] = row_load(a.u.gradient + here + row_step(at, i / 2, i % 2));
+    if (a.momentum && !a.first) {
 #pragma unroll
-        for (int i = 0; i < 2 * BATCH; i++) {
-            const int64_t n = here + (first + i / 2) * 8 + i % 2 * 8 * at.side;
-            g[i] = *reinterpret_cast<const float2 *>(a.u.gradient + n);
-            old[i] = make_float2(0.0f, 0.0f);
-            if (a.momentum && !a.first)
-                old[i] = *reinterpret_cast<const float2 *>(a.u.momentum + n);
-        }
+        for (int first = 0; first < 32; first += 2 * BATCH) {
+            float4 old[2 * BATCH];
 #pragma unroll
-        for (int i = 0; i < 2 * BATCH; i++) {
-            const int j = first + i / 2;
-            const int64_t n = here + j * 8 + i % 2 * 8 * at.side;
-            const float2 m = make_float2(fmaf(mean, old[i].x, g[i].x),
-                                         fmaf(mean, old[i].y, g[i].y));
-            if (a.momentum)
-                *reinterpret_cast<float2 *>(a.u.momentum + n) = m;
-            if (a.u.tape_momentum)
-                *reinterpret_cast<float2 *>(a.u.tape_momentum + n) = m;
-            square = fmaf(m.x, m.x, fmaf(m.y, m.y, square));
-            d[j / 16][j % 16 * 4 + i % 2 * 2] = m.x;
-            d[j / 16][j % 16 * 4 + i % 2 * 2 + 1] = m.y;
+            for (int i = 0; i < 2 * BATCH; i++)
+                old[i] = row_load(a.u.momentum + here + row_step(at, (first + i) / 2, i % 2));
+#pragma unroll
+            for (int i = 0; i < 2 * BATCH; i++)
+                m[(first + i) / 2][i % 2] = row_add(mean, old[i], m[(first + i) / 2][i % 2]);
         }
+    }
+#pragma unroll
+    for (int i = 0; i < 32; i++) {
+        const float4  x = m[i / 2][i % 2];
+        const int64_t to = here + row_step(at, i / 2, i % 2);
+        square = row_dot(square, x, x);
+        if (a.momentum)
+            row_store(a.u.momentum + to, x);
+        if (a.u.tape_momentum)
+            row_store(a.u.tape_momentum + to, x);
     }
     return square;
 }
@@ -93,16 +104,19 @@ static __device__ __forceinline__ float take_moment(float (&d)[2][64], const upd
 static __device__ __forceinline__ void begin_tile(consumer *me, const seat &at,
                                                   const update_args &a, square X)
 {
+    wide_rows m;
     float d[2][64];
     const float mean = a.momentum ? a.u.mu_sum[at.matrix / 3] / a.chunk : 0.0f;
-    float square = consumers_sum(take_moment(d, a, at, me, mean));
+    float square = consumers_sum(take_moment(m, a, at, mean));
     if (threadIdx.x == 0) {
         a.u.part[at.matrix * TTT_PARTS + at.rank] = square;
         if (at.rank == 0 && at.matrix % 3 == 0 && a.u.tape_mean)
             a.u.tape_mean[at.matrix / 3] = mean;
         arrive(at.meeting);
-        wait_for(at.meeting, at.wides);
     }
+    rows_become(d, m, me);
+    if (threadIdx.x == 0)
+        wait_for(at.meeting, at.wides);
     meet(MEET_CONSUMERS, CONSUMERS);
     square = 0.0f;
     for (int i = 0; i < at.wides; i++)
@@ -110,82 +124,82 @@ static __device__ __forceinline__ void begin_tile(consumer *me, const seat &at,
     const float scale = 1.0f / (sqrtf(square) + STI_NS_EPS);
     if (threadIdx.x == 0 && at.rank == 0 && a.u.tape_scale)
         a.u.tape_scale[at.matrix] = scale;
-    stage_wide(d, me, scale);
-    send(me, at, X, at.wide_row, at.wide_col, 4, false);
+    leave_wide(d, me, at, X, scale, stage_begin(me));
 }
 
-/* X: a X + B X; the last one leaves as f32. */
+/* y, X of this block's tile, becomes Y = P + X or W + X; the block's part of each row's square is
+ * told. */
+static __device__ __forceinline__ void take_walk(wide_rows &y, const update_args &a, const seat &at)
+{
+    const float  *base = (a.prenorm ? a.u.walk : a.u.weight) + rows_place(at);
+    const int64_t row = rows_place(at) / at.side;
+#pragma unroll
+    for (int first = 0; first < 16; first += BATCH) {
+        float4 old[2 * BATCH];
+#pragma unroll
+        for (int i = 0; i < 2 * BATCH; i++)
+            old[i] = row_load(base + row_step(at, first + i / 2, i % 2));
+#pragma unroll
+        for (int i = 0; i < BATCH; i++) {
+            float4 *x = y[first + i];
+            x[0] = row_add(1.0f, x[0], old[2 * i]), x[1] = row_add(1.0f, x[1], old[2 * i + 1]);
+            const float sum = warp_sum(row_dot(row_dot(0.0f, x[0], x[0]), x[1], x[1]));
+            if (threadIdx.x % 32 == 0)
+                a.u.row_part[(row + first + i) * 2 + at.wide_col / 2] = sum;
+        }
+    }
+}
+
+/* Rows back to their birth length. */
+static __device__ __forceinline__ void leave_weight(const wide_rows &y, const update_args &a,
+                                                    const seat &at)
+{
+    const int64_t here = rows_place(at), own = here / at.side + threadIdx.x % 16;
+    float square = 0.0f;                            /* of row lane % 16 */
+    for (int half = 0; half < at.side / (2 * SIDE); half++)
+        square += __ldcg(a.u.row_part + own * 2 + half);
+    const float n = sqrtf(square), own_scale = a.u.length[own] / (n + STI_ROW_EPS);
+    if (threadIdx.x % 32 < 16 && at.wide_col == 0 && a.u.tape_norm)
+        a.u.tape_norm[own] = n;
+#pragma unroll
+    for (int i = 0; i < 32; i++) {
+        const float   scale = __shfl_sync(~0u, own_scale, i / 2);
+        const int64_t to = here + row_step(at, i / 2, i % 2);
+        const float4  x = y[i / 2][i % 2];
+        const float4  w = make_float4(scale * x.x, scale * x.y, scale * x.z, scale * x.w);
+        if (a.prenorm)
+            row_store(a.u.walk + to, x);
+        row_store(a.u.weight + to, w);
+        row_store(a.u.narrow + to, w);
+        if (a.u.tape_weight) {
+            row_store(a.u.tape_weight + to, w);
+            row_store(a.u.tape_narrow + to, w);
+        }
+    }
+}
+
+/* X = a X + B X; behind the last one comes the renorming. */
 static __device__ __forceinline__ void advance(consumer *me, const seat &at, const update_args &a,
                                                square next, int k)
 {
     float d[2][64];
-    const bool last = k == STI_NS_STEPS - 1;
     multiply_wide(d, me, at.side / TILE_COLS);
-    wait_added(me);
+    const ring from = stage_begin(me);
     add_wide(d, me, a.ns[k][0]);
-    if (last) {
-        float *to = a.u.gradient + wide_place(at, me);
-#pragma unroll
-        for (int j = 0; j < FOURS; j++) {
-            const float *x = d[j / 16] + j % 16 * 4;
-            *reinterpret_cast<float2 *>(to + j * 8) = make_float2(x[0], x[1]);
-            *reinterpret_cast<float2 *>(to + j * 8 + 8 * at.side) = make_float2(x[2], x[3]);
-        }
-    } else {
-        stage_wide(d, me, 1.0f);
+    if (k < STI_NS_STEPS - 1) {
+        leave_wide(d, me, at, next, 1.0f, from);
+        return;
     }
-    send(me, at, next, at.wide_row, at.wide_col, last ? 0 : 4, false);
-}
-
-/* Rows back to their birth length; a warp to a row. */
-static __device__ void renorm(const update_args &a, const seat &at)
-{
-    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
-    float *base = a.prenorm ? a.u.walk : a.u.weight;
-    for (int r = at.rank * (CONSUMERS / 32) + warp; r < at.side;
-         r += at.squares * (CONSUMERS / 32)) {
-        const int64_t row = (int64_t)at.matrix * at.side + r, from = row * at.side;
-        float4 y[BATCH], x[BATCH];
-        float square = 0.0f;
-#pragma unroll
-        for (int i = 0; i < BATCH; i++) {
-            const int c = 4 * lane + 128 * i;
-            y[i] = x[i] = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
-            if (c < at.side) {
-                y[i] = *reinterpret_cast<const float4 *>(base + from + c);
-                x[i] = __ldcg(reinterpret_cast<const float4 *>(a.u.gradient + from + c));
-            }
-        }
-#pragma unroll
-        for (int i = 0; i < BATCH; i++) {
-            float4 *sum = y + i;
-            sum->x += x[i].x, sum->y += x[i].y, sum->z += x[i].z, sum->w += x[i].w;
-            square = fmaf(sum->x, sum->x, fmaf(sum->y, sum->y, square));
-            square = fmaf(sum->z, sum->z, fmaf(sum->w, sum->w, square));
-        }
-        const float n = sqrtf(warp_sum(square)), scale = a.u.length[row] / (n + STI_ROW_EPS);
-#pragma unroll
-        for (int i = 0; i < BATCH; i++) {
-            const int c = 4 * lane + 128 * i;
-            if (c >= at.side)
-                continue;
-            const float4 w = make_float4(y[i].x * scale, y[i].y * scale, y[i].z * scale,
-                                         y[i].w * scale);
-            bf16_pack<4> narrow;
-            narrow.x[0] = __float2bfloat16(w.x), narrow.x[1] = __float2bfloat16(w.y);
-            narrow.x[2] = __float2bfloat16(w.z), narrow.x[3] = __float2bfloat16(w.w);
-            if (a.prenorm)
-                *reinterpret_cast<float4 *>(base + from + c) = y[i];
-            *reinterpret_cast<float4 *>(a.u.weight + from + c) = w;
-            pack_store<4>(a.u.narrow + from + c, narrow);
-            if (a.u.tape_weight) {
-                *reinterpret_cast<float4 *>(a.u.tape_weight + from + c) = w;
-                pack_store<4>(a.u.tape_narrow + from + c, narrow);
-            }
-        }
-        if (lane == 0 && a.u.tape_norm)
-            a.u.tape_norm[row] = n;
+    wide_rows y;
+    rows_of(y, d, me);
+    take_walk(y, a, at);
+    meet(MEET_CONSUMERS, CONSUMERS);
+    if (threadIdx.x == 0) {
+        arrive(at.meeting);
+        wait_for(at.meeting, goal_of(at, arrivals_before(at), k, 2) + at.wides);
     }
+    meet(MEET_CONSUMERS, CONSUMERS);
+    leave_weight(y, a, at);
 }
 
 static __device__ void consume(square_memory *s, const CUtensorMap *map, const update_args &a,
@@ -203,10 +217,6 @@ static __device__ void consume(square_memory *s, const CUtensorMap *map, const u
         if (at.rank < at.wides)
             advance(&me, at, a, muon_square(map, a, k + 1, 0, at.matrix), k);
     }
-    if (threadIdx.x == 0)
-        wait_for(at.meeting, goal_of(at, 2, STI_NS_STEPS, 0));
-    meet(MEET_CONSUMERS, CONSUMERS);
-    renorm(a, at);
 }
 
 #endif /* STI_HOPPER */

@@ -14,7 +14,7 @@
  */
 #include "kernels/ttt_hopper_square.cuh"
 
-enum { BATCH = 4 };                     /* loads in flight in the pointwise steps */
+enum { BATCH = 2 };                     /* rows in flight in the pointwise steps */
 
 typedef struct update_back_args {
     ttt_update_back u;
@@ -43,26 +43,34 @@ static __device__ __forceinline__ square made(const CUtensorMap *map, const upda
     return x;
 }
 
+/* Before the chain: each block's tile of Y. */
+static __device__ __forceinline__ int arrivals_before(const seat &at)
+{
+    return GROUPS * at.wides;
+}
+
 static __device__ void feed(square_memory *s, const CUtensorMap *tape, const CUtensorMap *scratch,
                             const update_back_args &a, const seat &at)
 {
-    feeder f = {s, {0, 0}, at.rank < at.wides ? 1u : 0u};   /* Y leaves through `out` first */
+    feeder f = {s, {0, 0}};
+    if (at.rank < at.wides)
+        feed_end(&f, NULL, 0, 0, 0);                /* for the first Y */
     const square T = made(scratch, a, T_PLANE, at.matrix);
     const square Z = made(scratch, a, Z_PLANE, at.matrix);
     for (int k = STI_NS_STEPS - 1, turn = 0; k >= 0; k--, turn++) {
         const square X = taped(tape, a, k, 0, at.matrix), A = taped(tape, a, k, 1, at.matrix);
         const square B = taped(tape, a, k, 2, at.matrix);
         const square Y = made(scratch, a, k % 2 ? Y_ODD : Y_EVEN, at.matrix);
-        wait_for(at.meeting, goal_of(at, 1, turn, 0));
+        wait_for(at.meeting, goal_of(at, arrivals_before(at), turn, 0));
         feed_symmetric(&f, at, Y, X, true, NULL);
-        wait_for(at.meeting, goal_of(at, 1, turn, 1));
+        wait_for(at.meeting, goal_of(at, arrivals_before(at), turn, 1));
         feed_symmetric(&f, at, T, A, true, &T);
         if (at.rank >= at.wides)
             continue;
-        wait_for(at.meeting, goal_of(at, 1, turn, 2));
-        feed_begin(&f, &Y, at.wide_row, at.wide_col, 4);
+        wait_for(at.meeting, goal_of(at, arrivals_before(at), turn, 2));
         feed_wide(&f, at, Z, X);
         feed_wide(&f, at, B, Y);
+        feed_end(&f, &Y, STAGED, at.wide_row, at.wide_col);
     }
 }
 
@@ -70,47 +78,37 @@ static __device__ void feed(square_memory *s, const CUtensorMap *tape, const CUt
 static __device__ __forceinline__ void begin_tile(consumer *me, const seat &at,
                                                   const update_back_args &a, square Y)
 {
+    wide_rows y;
     float d[2][64];
-    const float *from = a.u.moment + wide_place(at, me);
+    const float *from = a.u.moment + rows_place(at);
 #pragma unroll
-    for (int j = 0; j < FOURS; j++) {
-        float *x = d[j / 16] + j % 16 * 4;
-        const float2 here = *reinterpret_cast<const float2 *>(from + j * 8);
-        const float2 below = *reinterpret_cast<const float2 *>(from + j * 8 + 8 * at.side);
-        x[0] = here.x, x[1] = here.y, x[2] = below.x, x[3] = below.y;
-    }
-    stage_wide(d, me, 1.0f);
-    send(me, at, Y, at.wide_row, at.wide_col, 4, false);
-}
-
-/* Y = a Y + Z X + B Y. */
-static __device__ __forceinline__ void descend(float (&d)[2][64], consumer *me, const seat &at,
-                                               float scale)
-{
-    multiply_wide(d, me, 2 * at.side / TILE_COLS);
-    wait_added(me);
-    add_wide(d, me, scale);
+    for (int i = 0; i < 32; i++)
+        y[i / 2][i % 2] = row_load(from + row_step(at, i / 2, i % 2));
+    rows_become(d, y, me);
+    leave_wide(d, me, at, Y, 1.0f, stage_begin(me));
 }
 
 /* <M, Y> of the whole matrix. */
-static __device__ __forceinline__ float dot_moment(const float (&d)[2][64], const consumer *me,
-                                                   const seat &at, const update_back_args &a)
+static __device__ __forceinline__ float dot_moment(const wide_rows &y, const seat &at,
+                                                   const update_back_args &a)
 {
-    const float *m = a.u.m + wide_place(at, me);
+    const float *m = a.u.m + rows_place(at);
     float sum = 0.0f;
 #pragma unroll
-    for (int j = 0; j < FOURS; j++) {
-        const float *y = d[j / 16] + j % 16 * 4;
-        const float2 here = *reinterpret_cast<const float2 *>(m + j * 8);
-        const float2 below = *reinterpret_cast<const float2 *>(m + j * 8 + 8 * at.side);
-        sum = fmaf(here.x, y[0], fmaf(here.y, y[1], sum));
-        sum = fmaf(below.x, y[2], fmaf(below.y, y[3], sum));
+    for (int first = 0; first < 32; first += 4 * BATCH) {
+        float4 x[4 * BATCH];
+#pragma unroll
+        for (int i = 0; i < 4 * BATCH; i++)
+            x[i] = row_load(m + row_step(at, (first + i) / 2, i % 2));
+#pragma unroll
+        for (int i = 0; i < 4 * BATCH; i++)
+            sum = row_dot(sum, x[i], y[(first + i) / 2][i % 2]);
     }
     sum = consumers_sum(sum);
     if (threadIdx.x == 0) {
         a.u.part[at.matrix * TTT_PARTS + at.rank] = sum;
         arrive(at.meeting);
-        wait_for(at.meeting, goal_of(at, 1, STI_NS_STEPS, 0));
+        wait_for(at.meeting, goal_of(at, arrivals_before(at), STI_NS_STEPS - 1, 2) + at.wides);
     }
     meet(MEET_CONSUMERS, CONSUMERS);
     sum = 0.0f;
@@ -119,47 +117,58 @@ static __device__ __forceinline__ float dot_moment(const float (&d)[2][64], cons
     return sum;
 }
 
-/* Mbar of this block's tile, its bf16 copy, what the update before gets, and this tile's part of
- * the gate's gradient. */
-static __device__ __forceinline__ void leave_moment(const float (&d)[2][64], consumer *me,
-                                                    const seat &at, const update_back_args &a,
-                                                    float dot)
+/* Mbar of this block's tile, made of Y, leaves in bf16; the update before gets its carry, and the
+ * gate this tile's part of its gradient. */
+static __device__ __forceinline__ void leave_moment(const wide_rows &y, const seat &at,
+                                                    const update_back_args &a, float dot)
 {
-    const int64_t place = wide_place(at, me);
-    const float mean = a.momentum ? a.u.mean[at.matrix / 3] : 0.0f, scale = a.u.scale[at.matrix];
-    const float n = 1.0f / scale - STI_NS_EPS;          /* |M| */
+    const int64_t here = rows_place(at);
+    const float scale = a.u.scale[at.matrix], n = 1.0f / scale - STI_NS_EPS;    /* |M| */
     const float turn = n > 0.0f ? dot * scale * scale / n : 0.0f;
+    const float mean = a.momentum ? a.u.mean[at.matrix / 3] : 0.0f;
+    const float4 zero = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
     float gate = 0.0f;
 #pragma unroll
-    for (int first = 0; first < 2 * FOURS; first += BATCH) {
-        float2 m[BATCH], carry[BATCH], before[BATCH];
+    for (int first = 0; first < 32; first += 2 * BATCH) {
+        float4 m[2 * BATCH], carry[2 * BATCH], before[2 * BATCH];
 #pragma unroll
-        for (int i = 0; i < BATCH; i++) {
-            const int64_t at_i = place + (first + i) / 2 * 8 + (first + i) % 2 * 8 * at.side;
-            m[i] = *reinterpret_cast<const float2 *>(a.u.m + at_i);
-            carry[i] = before[i] = make_float2(0.0f, 0.0f);
-            if (a.momentum)
-                carry[i] = *reinterpret_cast<const float2 *>(a.u.carry + at_i);
-            if (a.momentum && a.u.m_before)
-                before[i] = *reinterpret_cast<const float2 *>(a.u.m_before + at_i);
+        for (int i = 0; i < 2 * BATCH; i++) {
+            const int64_t from = here + row_step(at, (first + i) / 2, i % 2);
+            m[i] = row_load(a.u.m + from);
+            carry[i] = a.momentum ? row_load(a.u.carry + from) : zero;
+            before[i] = a.momentum && a.u.m_before ? row_load(a.u.m_before + from) : zero;
         }
 #pragma unroll
-        for (int i = 0; i < BATCH; i++) {
-            const int j = (first + i) / 2, below = (first + i) % 2;
-            const int64_t at_i = place + j * 8 + below * 8 * at.side;
-            const float *y = d[j / 16] + j % 16 * 4 + 2 * below;
-            const float2 g = make_float2(fmaf(-m[i].x, turn, y[0] * scale) + carry[i].x,
-                                         fmaf(-m[i].y, turn, y[1] * scale) + carry[i].y);
-            gate = fmaf(g.x, before[i].x, fmaf(g.y, before[i].y, gate));
+        for (int i = 0; i < 2 * BATCH; i++) {
+            const int64_t to = here + row_step(at, (first + i) / 2, i % 2);
+            const float4  g = row_add(scale, y[(first + i) / 2][i % 2],
+                                      row_add(-turn, m[i], carry[i]));
+            gate = row_dot(gate, g, before[i]);
             if (a.momentum)
-                *reinterpret_cast<float2 *>(a.u.carry + at_i) = make_float2(mean * g.x,
-                                                                            mean * g.y);
-            *reinterpret_cast<uint32_t *>(a.u.narrow + at_i) = pack(g.x, g.y);
+                row_store(a.u.carry + to, row_add(mean, g, zero));
+            row_store(a.u.narrow + to, g);
         }
     }
     gate = consumers_sum(gate);
     if (threadIdx.x == 0)
         a.u.gate[at.matrix * TTT_PARTS + at.rank] = gate;
+}
+
+/* Y = a Y + Z X + B Y; behind the last one comes the momentum. */
+static __device__ __forceinline__ void descend(consumer *me, const seat &at,
+                                               const update_back_args &a, square next, int k)
+{
+    float d[2][64];
+    multiply_wide(d, me, 2 * at.side / TILE_COLS);
+    const ring from = stage_begin(me);
+    add_wide(d, me, a.ns[k][0]);
+    if (k > 0) {
+        leave_wide(d, me, at, next, 1.0f, from);
+        return;
+    }
+    wide_rows y;
+    rows_of(y, d, me);
+    leave_moment(y, at, a, dot_moment(y, at, a));
 }
 
 static __device__ void consume(square_memory *s, const CUtensorMap *tape,
@@ -176,17 +185,8 @@ static __device__ void consume(square_memory *s, const CUtensorMap *tape,
     for (int k = STI_NS_STEPS - 1; k >= 0; k--) {
         run_symmetric<true, false>(&me, at, T, 0.0f, 1.0f);
         run_symmetric<true, true>(&me, at, Z, a.ns[k][1], a.ns[k][2]);
-        if (!wide)
-            continue;
-        float d[2][64];
-        descend(d, &me, at, a.ns[k][0]);
-        if (k > 0) {
-            stage_wide(d, &me, 1.0f);
-            send(&me, at, made(scratch, a, k % 2 ? Y_EVEN : Y_ODD, at.matrix), at.wide_row,
-                 at.wide_col, 4, false);
-        } else {
-            leave_moment(d, &me, at, a, dot_moment(d, &me, at, a));
-        }
+        if (wide)
+            descend(&me, at, a, made(scratch, a, k % 2 ? Y_EVEN : Y_ODD, at.matrix), k);
     }
 }
 

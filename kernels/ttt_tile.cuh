@@ -26,7 +26,14 @@ st_status sti_tile_map(CUtensorMap *map, const void *base, int64_t cols, int64_t
 
 #ifdef STI_HOPPER
 
-/* Ordinary writes of this thread come before later work of the copy engine and wgmma. */
+/* Ordinary work of this thread in shared memory comes before later work there of the copy engine
+ * and wgmma. */
+static __device__ __forceinline__ void fence_async_shared()
+{
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
+/* The same in all memory, which takes longer. */
 static __device__ __forceinline__ void fence_async()
 {
     asm volatile("fence.proxy.async;" ::: "memory");
@@ -40,28 +47,65 @@ static __device__ __forceinline__ void meet(int id, int count)
 
 /* Numbers in shared memory by 32-bit address: a pointer that was rounded up would be a generic one,
  * and each access would cost a dozen instructions. */
-static __device__ __forceinline__ void shared_store(uint32_t address, uint32_t x)
+static __device__ __forceinline__ float4 shared_load_f4(uint32_t address)
 {
-    asm volatile("st.shared.b32 [%0], %1;" ::"r"(address), "r"(x) : "memory");
-}
-
-static __device__ __forceinline__ void shared_store_low(uint32_t address, uint32_t x)
-{
-    asm volatile("{\n.reg .b16 low, high;\nmov.b32 {low, high}, %1;\n"
-                 "st.shared.b16 [%0], low;\n}" ::"r"(address), "r"(x) : "memory");
-}
-
-static __device__ __forceinline__ void shared_store_high(uint32_t address, uint32_t x)
-{
-    asm volatile("{\n.reg .b16 low, high;\nmov.b32 {low, high}, %1;\n"
-                 "st.shared.b16 [%0], high;\n}" ::"r"(address), "r"(x) : "memory");
-}
-
-static __device__ __forceinline__ uint32_t shared_load(uint32_t address)
-{
-    uint32_t x;
-    asm volatile("ld.shared.b32 %0, [%1];" : "=r"(x) : "r"(address) : "memory");
+    float4 x;
+    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+                 : "=f"(x.x), "=f"(x.y), "=f"(x.z), "=f"(x.w) : "r"(address) : "memory");
     return x;
+}
+
+static __device__ __forceinline__ void shared_store_f4(uint32_t address, float4 x)
+{
+    asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(address), "f"(x.x), "f"(x.y),
+                 "f"(x.z), "f"(x.w) : "memory");
+}
+
+static __device__ __forceinline__ void shared_load2(float *x, uint32_t address)
+{
+    asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(x[0]), "=f"(x[1]) : "r"(address)
+                 : "memory");
+}
+
+static __device__ __forceinline__ void shared_store2(uint32_t address, float x, float y)
+{
+    asm volatile("st.shared.v2.f32 [%0], {%1, %2};" ::"r"(address), "f"(x), "f"(y) : "memory");
+}
+
+static __device__ __forceinline__ uint4 shared_load4(uint32_t address)
+{
+    uint4 x;
+    asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(x.x), "=r"(x.y), "=r"(x.z), "=r"(x.w) : "r"(address) : "memory");
+    return x;
+}
+
+static __device__ __forceinline__ void shared_store4(uint32_t address, uint4 x)
+{
+    asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(x.x), "r"(x.y),
+                 "r"(x.z), "r"(x.w) : "memory");
+}
+
+/* Four matrices of 8 x 8 bf16 by one warp: lane l names row l % 8 of matrix l / 8, and has of each
+ * matrix columns 2 (l % 4), +1 of row l / 4. Turned, the rows named are columns of the matrix. */
+static __device__ __forceinline__ uint4 matrices_load(uint32_t address)
+{
+    uint4 x;
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(x.x), "=r"(x.y), "=r"(x.z), "=r"(x.w) : "r"(address) : "memory");
+    return x;
+}
+
+static __device__ __forceinline__ void matrices_store(uint32_t address, uint4 x)
+{
+    asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(address),
+                 "r"(x.x), "r"(x.y), "r"(x.z), "r"(x.w) : "memory");
+}
+
+static __device__ __forceinline__ void matrices_store_turned(uint32_t address, uint4 x)
+{
+    asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};"
+                 ::"r"(address), "r"(x.x), "r"(x.y), "r"(x.z), "r"(x.w) : "memory");
 }
 
 /* The halves of two bf16 as f32. */
@@ -92,19 +136,6 @@ static __device__ __forceinline__ void copy_in_shared(void *to, const CUtensorMa
                  ".multicast::cluster [%0], [%1, {%3, %4, %5}], [%2], %6;"
                  ::"r"(shared_address(to)), "l"(map), "r"(shared_address(bar)), "r"(x), "r"(y),
                  "r"(z), "h"(blocks) : "memory");
-}
-
-static __device__ __forceinline__ uint2 shared_load2(uint32_t address)
-{
-    uint2 x;
-    asm volatile("ld.shared.v2.b32 {%0, %1}, [%2];" : "=r"(x.x), "=r"(x.y) : "r"(address)
-                 : "memory");
-    return x;
-}
-
-static __device__ __forceinline__ void shared_store2(uint32_t address, uint2 x)
-{
-    asm volatile("st.shared.v2.b32 [%0], {%1, %2};" ::"r"(address), "r"(x.x), "r"(x.y) : "memory");
 }
 
 static __device__ __forceinline__ void copy_out(const CUtensorMap *map, const void *from, int x,
