@@ -61,41 +61,60 @@ extern "C" st_status sti_ttt_step_plan_device(st_slab *scratch, const st_ttt_rul
 
 /* --- begin -------------------------------------------------------------------------------- */
 
-/* One row of one matrix: weight, walk, narrow and length from the birth weights. */
-static __global__ void begin_rows(float *weight, float *walk, bf16 *narrow, float *length,
-                                  const float *w0, const float *w2, const float *w1, int64_t heads,
-                                  int64_t h, int64_t d)
+typedef struct begin_args {
+    float       *weight, *walk;         /* walk NULL: postnorm */
+    bf16        *narrow;
+    float       *length;
+    const float *w0, *w2, *w1;
+    int64_t      heads, h, d;
+} begin_args;
+
+/* One row of one matrix: weight, walk, narrow and length from the birth weights, N numbers of a row
+ * at a time, which h and d are multiples of. */
+template <int N> static __global__ void begin_rows(begin_args a)
 {
     const int     lane = threadIdx.x % 32;
-    const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32, per_head = 2 * h + d;
-    if (row >= heads * per_head)
+    const int64_t h = a.h, d = a.d, per_head = 2 * h + d;
+    const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32;
+    if (row >= a.heads * per_head)
         return;
     const int64_t f = row / per_head, r = row % per_head;
     const int64_t cols = r < 2 * h ? d : h;
     const int64_t from = r < 2 * h ? r * d : 2 * h * d + (r - 2 * h) * h;   /* in the head's set */
-    const float *x = r < h ? w0 + (f * h + r) * d
-                   : r < 2 * h ? w2 + (f * h + r - h) * d : w1 + (f * d + r - 2 * h) * h;
+    const float *x = r < h ? a.w0 + (f * h + r) * d
+                   : r < 2 * h ? a.w2 + (f * h + r - h) * d : a.w1 + (f * d + r - 2 * h) * h;
     const int64_t to = f * 3 * h * d + from;
     float square = 0.0f;
-    for (int64_t c = lane; c < cols; c += 32) {
-        const float value = x[c];
-        square = fmaf(value, value, square);
-        weight[to + c] = value;
-        narrow[to + c] = __float2bfloat16(value);
-        if (walk)
-            walk[to + c] = value;
+#pragma unroll 4
+    for (int64_t c = lane * N; c < cols; c += 32 * N) {
+        const f32_pack<N> value = pack_load<N>(x + c);
+        bf16_pack<N> narrow;
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+            square = fmaf(value.x[i], value.x[i], square);
+            narrow.x[i] = __float2bfloat16(value.x[i]);
+        }
+        pack_store<N>(a.weight + to + c, value);
+        pack_store<N>(a.narrow + to + c, narrow);
+        if (a.walk)
+            pack_store<N>(a.walk + to + c, value);
     }
     square = warp_sum(square);
     if (lane == 0)
-        length[row] = sqrtf(square);
+        a.length[row] = sqrtf(square);
 }
 
 extern "C" st_status sti_ttt_begin_device(st_stream *q, st_ttt_state *s, const st_ttt_weights *w)
 {
     const st_ttt_rule *r = &s->rule;
-    begin_rows<<<row_blocks(r->heads * sti_ttt_rows(r)), 32 * WARPS, 0, sti_cuda(q)>>>(
-        s->weight, s->walk, (bf16 *)s->narrow, s->length, (const float *)w->w0.data,
-        (const float *)w->w2.data, (const float *)w->w1.data, r->heads, r->hidden, r->width);
+    const begin_args a = {s->weight, s->walk, (bf16 *)s->narrow, s->length,
+                          (const float *)w->w0.data, (const float *)w->w2.data,
+                          (const float *)w->w1.data, r->heads, r->hidden, r->width};
+    const unsigned blocks = row_blocks(r->heads * sti_ttt_rows(r));
+    if (r->hidden % 4 == 0 && r->width % 4 == 0)
+        begin_rows<4><<<blocks, 32 * WARPS, 0, sti_cuda(q)>>>(a);
+    else
+        begin_rows<1><<<blocks, 32 * WARPS, 0, sti_cuda(q)>>>(a);
     return sti_launched("ttt begin_rows");
 }
 

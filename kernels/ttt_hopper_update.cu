@@ -14,7 +14,7 @@
  *
  * M and P never leave the registers of the block whose tile they are.
  */
-#include "kernels/ttt_hopper_square.cuh"
+#include "kernels/ttt_hopper_tile.cuh"
 
 enum { BATCH = 4 };                     /* rows in flight in the pointwise steps: with so few
                                            threads, each wait for L2 counts */
@@ -100,12 +100,11 @@ static __device__ __forceinline__ float take_moment(wide_rows &m, const update_a
     return square;
 }
 
-/* M of this block's tile, and X_0 = M / (|M| + eps) in its place among the planes. */
-static __device__ __forceinline__ void begin_tile(consumer *me, const seat &at,
-                                                  const update_args &a, square X)
+/* d = this block's tile of X_0 = M / (|M| + eps). */
+static __device__ __forceinline__ void begin_tile(float (&d)[2][64], const consumer *me,
+                                                  const seat &at, const update_args &a)
 {
     wide_rows m;
-    float d[2][64];
     const float mean = a.momentum ? a.u.mu_sum[at.matrix / 3] / a.chunk : 0.0f;
     float square = consumers_sum(take_moment(m, a, at, mean));
     if (threadIdx.x == 0) {
@@ -124,7 +123,9 @@ static __device__ __forceinline__ void begin_tile(consumer *me, const seat &at,
     const float scale = 1.0f / (sqrtf(square) + STI_NS_EPS);
     if (threadIdx.x == 0 && at.rank == 0 && a.u.tape_scale)
         a.u.tape_scale[at.matrix] = scale;
-    leave_wide(d, me, at, X, scale, stage_begin(me));
+#pragma unroll
+    for (int i = 0; i < 128; i++)
+        d[i / 64][i % 64] *= scale;
 }
 
 /* y, X of this block's tile, becomes Y = P + X or W + X; the block's part of each row's square is
@@ -178,25 +179,18 @@ static __device__ __forceinline__ void leave_weight(const wide_rows &y, const up
     }
 }
 
-/* X = a X + B X; behind the last one comes the renorming. */
-static __device__ __forceinline__ void advance(consumer *me, const seat &at, const update_args &a,
-                                               square next, int k)
+/* d = X of the last step: W = length unit(P + X). */
+static __device__ __forceinline__ void end_tile(const float (&d)[2][64], const consumer *me,
+                                                const seat &at, const update_args &a)
 {
-    float d[2][64];
-    multiply_wide(d, me, at.side / TILE_COLS);
-    const ring from = stage_begin(me);
-    add_wide(d, me, a.ns[k][0]);
-    if (k < STI_NS_STEPS - 1) {
-        leave_wide(d, me, at, next, 1.0f, from);
-        return;
-    }
     wide_rows y;
     rows_of(y, d, me);
     take_walk(y, a, at);
     meet(MEET_CONSUMERS, CONSUMERS);
     if (threadIdx.x == 0) {
         arrive(at.meeting);
-        wait_for(at.meeting, goal_of(at, arrivals_before(at), k, 2) + at.wides);
+        wait_for(at.meeting,
+                 goal_of(at, arrivals_before(at), STI_NS_STEPS - 1, 2) + at.wides);
     }
     meet(MEET_CONSUMERS, CONSUMERS);
     leave_weight(y, a, at);
@@ -206,16 +200,30 @@ static __device__ void consume(square_memory *s, const CUtensorMap *map, const u
                                const seat &at)
 {
     consumer me = consumer_get(s);
-    if (at.rank < at.wides)
-        begin_tile(&me, at, a, muon_square(map, a, 0, 0, at.matrix));
+    /* X_0 leaves by the same code as its successors, which is long: the first time through it, a
+     * block waits for instructions, not for numbers. */
 #pragma unroll 1
-    for (int k = 0; k < STI_NS_STEPS; k++) {
-        const square A = muon_square(map, a, k, 1, at.matrix);
-        const square B = muon_square(map, a, k, 2, at.matrix);
-        run_symmetric<false, false>(&me, at, A, 0.0f, 1.0f);
-        run_symmetric<false, true>(&me, at, B, a.ns[k][1], a.ns[k][2]);
-        if (at.rank < at.wides)
-            advance(&me, at, a, muon_square(map, a, k + 1, 0, at.matrix), k);
+    for (int k = -1; k < STI_NS_STEPS; k++) {
+        if (k >= 0) {
+            const square A = muon_square(map, a, k, 1, at.matrix);
+            const square B = muon_square(map, a, k, 2, at.matrix);
+            run_symmetric<false, false>(&me, at, A, 0.0f, 1.0f);
+            run_symmetric<false, true>(&me, at, B, a.ns[k][1], a.ns[k][2]);
+        }
+        if (at.rank >= at.wides)
+            continue;
+        float d[2][64];
+        if (k < 0)
+            begin_tile(d, &me, at, a);
+        else
+            multiply_wide(d, &me, at.side / TILE_COLS);
+        const ring from = stage_begin(&me);
+        if (k >= 0)
+            add_wide(d, &me, a.ns[k][0]);
+        if (k < STI_NS_STEPS - 1)
+            leave_wide(d, &me, at, muon_square(map, a, k + 1, 0, at.matrix), from);
+        else
+            end_tile(d, &me, at, a);
     }
 }
 

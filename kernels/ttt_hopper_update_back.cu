@@ -12,7 +12,7 @@
  *
  * carry is what the update behind this one left: m Mbar of its own.
  */
-#include "kernels/ttt_hopper_square.cuh"
+#include "kernels/ttt_hopper_tile.cuh"
 
 enum { BATCH = 2 };                     /* rows in flight in the pointwise steps */
 
@@ -74,18 +74,16 @@ static __device__ void feed(square_memory *s, const CUtensorMap *tape, const CUt
     }
 }
 
-/* Y of this block's tile, in f32, becomes the first of the chain. */
-static __device__ __forceinline__ void begin_tile(consumer *me, const seat &at,
-                                                  const update_back_args &a, square Y)
+/* d = this block's tile of the first Y. */
+static __device__ __forceinline__ void begin_tile(float (&d)[2][64], const consumer *me,
+                                                  const seat &at, const update_back_args &a)
 {
     wide_rows y;
-    float d[2][64];
     const float *from = a.u.moment + rows_place(at);
 #pragma unroll
     for (int i = 0; i < 32; i++)
         y[i / 2][i % 2] = row_load(from + row_step(at, i / 2, i % 2));
     rows_become(d, y, me);
-    leave_wide(d, me, at, Y, 1.0f, stage_begin(me));
 }
 
 /* <M, Y> of the whole matrix. */
@@ -154,18 +152,10 @@ static __device__ __forceinline__ void leave_moment(const wide_rows &y, const se
         a.u.gate[at.matrix * TTT_PARTS + at.rank] = gate;
 }
 
-/* Y = a Y + Z X + B Y; behind the last one comes the momentum. */
-static __device__ __forceinline__ void descend(consumer *me, const seat &at,
-                                               const update_back_args &a, square next, int k)
+/* d = the last Y. */
+static __device__ __forceinline__ void end_tile(const float (&d)[2][64], const consumer *me,
+                                                const seat &at, const update_back_args &a)
 {
-    float d[2][64];
-    multiply_wide(d, me, 2 * at.side / TILE_COLS);
-    const ring from = stage_begin(me);
-    add_wide(d, me, a.ns[k][0]);
-    if (k > 0) {
-        leave_wide(d, me, at, next, 1.0f, from);
-        return;
-    }
     wide_rows y;
     rows_of(y, d, me);
     leave_moment(y, at, a, dot_moment(y, at, a));
@@ -176,17 +166,28 @@ static __device__ void consume(square_memory *s, const CUtensorMap *tape,
                                const seat &at)
 {
     consumer me = consumer_get(s);
-    const bool wide = at.rank < at.wides;
     const square T = made(scratch, a, T_PLANE, at.matrix);
     const square Z = made(scratch, a, Z_PLANE, at.matrix);
-    if (wide)
-        begin_tile(&me, at, a, made(scratch, a, Y_EVEN, at.matrix));
 #pragma unroll 1
-    for (int k = STI_NS_STEPS - 1; k >= 0; k--) {
-        run_symmetric<true, false>(&me, at, T, 0.0f, 1.0f);
-        run_symmetric<true, true>(&me, at, Z, a.ns[k][1], a.ns[k][2]);
-        if (wide)
-            descend(&me, at, a, made(scratch, a, k % 2 ? Y_EVEN : Y_ODD, at.matrix), k);
+    for (int k = STI_NS_STEPS; k >= 0; k--) {       /* k: the step whose X's gradient is made */
+        if (k < STI_NS_STEPS) {
+            run_symmetric<true, false>(&me, at, T, 0.0f, 1.0f);
+            run_symmetric<true, true>(&me, at, Z, a.ns[k][1], a.ns[k][2]);
+        }
+        if (at.rank >= at.wides)
+            continue;
+        float d[2][64];
+        if (k == STI_NS_STEPS)
+            begin_tile(d, &me, at, a);
+        else
+            multiply_wide(d, &me, 2 * at.side / TILE_COLS);
+        const ring from = stage_begin(&me);
+        if (k < STI_NS_STEPS)
+            add_wide(d, &me, a.ns[k][0]);
+        if (k > 0)
+            leave_wide(d, &me, at, made(scratch, a, k % 2 ? Y_EVEN : Y_ODD, at.matrix), from);
+        else
+            end_tile(d, &me, at, a);
     }
 }
 
