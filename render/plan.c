@@ -13,6 +13,7 @@ static const sti_colour NOTHING = {0, 0, 0, 0};
 static const sti_colour INK = {0.16, 0.17, 0.20, 1}, SOFT = {0.45, 0.47, 0.52, 1};
 static const sti_colour FAINT = {0.89, 0.89, 0.87, 1}, PAPER = {0.985, 0.98, 0.965, 1};
 static const sti_colour FLOOR = {1, 1, 1, 1}, WALL = {0.25, 0.27, 0.31, 1};
+static const sti_colour INSIDE_WALL = {0.68, 0.70, 0.74, 1};    /* names stay readable on it */
 
 /* From metres to the page. */
 typedef struct view {
@@ -195,7 +196,7 @@ static st_status add_names(sti_sheet *sheet, st_arena *arena, const view *v,
     const double size = count > 60 ? 10.0 : 12.0;
     for (size_t i = 0; i < count; i++) {
         const st_plan_shape *s = shapes[i];
-        if (!s->name || s->kind == ST_PLAN_FLOOR)
+        if (!s->name)
             continue;
         double x = 0.0, y = 0.0;
         for (size_t k = 0; k < s->count; k++) {
@@ -215,13 +216,16 @@ static st_status add_names(sti_sheet *sheet, st_arena *arena, const view *v,
 
 static st_status add_shapes(sti_sheet *sheet, st_arena *arena, const view *v, const st_plan *plan)
 {
-    const st_plan_shape **order, **floors;
+    const st_plan_shape **order, **floors, **walls;
     ST_TRY(ST_ALLOC(arena, &order, plan->shape_count));
     ST_TRY(ST_ALLOC(arena, &floors, plan->shape_count));
-    size_t count = 0, floor_count = 0;
+    ST_TRY(ST_ALLOC(arena, &walls, plan->shape_count));
+    size_t count = 0, floor_count = 0, wall_count = 0;
     for (size_t i = 0; i < plan->shape_count; i++)
         if (plan->shapes[i].kind == ST_PLAN_FLOOR)
             floors[floor_count++] = &plan->shapes[i];
+        else if (plan->shapes[i].kind == ST_PLAN_WALL)
+            walls[wall_count++] = &plan->shapes[i];
         else
             order[count++] = &plan->shapes[i];
     qsort(order, count, sizeof *order, by_height);
@@ -231,6 +235,10 @@ static st_status add_shapes(sti_sheet *sheet, st_arena *arena, const view *v, co
                            (sti_mark){.kind = STI_MARK_POLYGON, .fill = FLOOR, .stroke = WALL,
                                       .width_px = 2.5}));
     ST_TRY(add_grid(sheet, arena, v));
+    if (wall_count > 0)
+        ST_TRY(add_polygon(sheet, arena, v, walls, wall_count,
+                           (sti_mark){.kind = STI_MARK_POLYGON, .fill = INSIDE_WALL,
+                                      .stroke = NOTHING}));
     for (size_t i = 0; i < count; i++) {
         sti_mark look = {.kind = STI_MARK_POLYGON, .width_px = 1.2, .dashed = order[i]->uncertain};
         colour_of(order[i]->name, &look.fill, &look.stroke);

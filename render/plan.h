@@ -14,6 +14,8 @@
 
 typedef enum st_plan_kind {
     ST_PLAN_FLOOR,          /* closed; the room's outline; a ring inside another is a hole */
+    ST_PLAN_WALL,           /* closed; what walls take of the floor; a ring inside another is a
+                               hole                                                         */
     ST_PLAN_OBJECT,         /* closed; a footprint with its name                            */
     ST_PLAN_OPENING,        /* closed; doors and windows                                    */
     ST_PLAN_PATH            /* open; a route or a camera's way                              */

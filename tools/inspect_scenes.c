@@ -11,12 +11,13 @@
 
 enum { PLAN_WIDTH_PX = 1000 };
 
-static void add_outlines(st_plan_shape *shapes, size_t *count, const st_scene *scene)
+static void add_outlines(st_plan_shape *shapes, size_t *count, st_plan_kind kind,
+                         const st_outline *outlines, size_t outline_count)
 {
     _Static_assert(sizeof(st_point2) == 2 * sizeof(double), "outlines are read as pairs");
-    for (size_t i = 0; i < scene->room.outline_count; i++) {
-        const st_outline *o = &scene->room.outlines[i];
-        shapes[(*count)++] = (st_plan_shape){.kind = ST_PLAN_FLOOR,
+    for (size_t i = 0; i < outline_count; i++) {
+        const st_outline *o = &outlines[i];
+        shapes[(*count)++] = (st_plan_shape){.kind = kind,
                                              .xy_m = (const double (*)[2])(const void *)o->points,
                                              .count = o->count};
     }
@@ -27,8 +28,11 @@ static st_status make_plan(st_plan *plan, st_arena *arena, const st_scene *scene
 {
     st_plan_shape *shapes;
     size_t count = 0;
-    ST_TRY(ST_ALLOC(arena, &shapes, scene->object_count + scene->room.outline_count));
-    add_outlines(shapes, &count, scene);
+    const st_room *room = &scene->room;
+    ST_TRY(ST_ALLOC(arena, &shapes,
+                    scene->object_count + room->outline_count + room->wall_count));
+    add_outlines(shapes, &count, ST_PLAN_FLOOR, room->outlines, room->outline_count);
+    add_outlines(shapes, &count, ST_PLAN_WALL, room->walls, room->wall_count);
     for (size_t i = 0; i < scene->object_count; i++) {
         const st_object *o = &scene->objects[i];
         st_footprint *f;

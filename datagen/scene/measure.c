@@ -12,13 +12,23 @@
 #include <math.h>
 #include <string.h>
 
-/* The finite points of the mesh, and which of them an annotator called floor. */
+/* The finite points of the mesh, and which of them an annotator called floor or wall. */
 typedef struct point_set {
-    double (*points_m)[3];      /* (N,3) */
-    uint8_t *floor;             /* (N)   */
-    size_t   count;
+    double (*points_m)[3];      /* (N,3)                  */
+    uint8_t *floor;             /* (N)                    */
+    double (*walls_m)[3];       /* (W,3) those of walls   */
+    size_t   count, wall_count;
     bool     any_floor;
 } point_set;
+
+enum { NYU40_WALL = 1, NYU40_FLOOR = 2 };
+
+/* Walls are cut at this height above the floor, where doorways are open. Surfaces nearer than twice
+ * the radius are the two sides of one wall; a smaller piece is a corner of one side. */
+#define WALL_LOW_M 0.3
+#define WALL_HIGH_M 1.9
+#define WALL_RADIUS_M 0.1
+#define WALL_M2_MIN 0.03
 
 static bool is_finite(const double p[3])
 {
@@ -27,35 +37,41 @@ static bool is_finite(const double p[3])
            fabs(p[2]) <= ST_COORDINATE_M_MAX;
 }
 
-static bool is_floor(const st_scan *scan, const st_instance *instance, const st_label_table *table)
+/* The class of an instance that is part of the building; 0 where annotators do not name it. */
+static int structure_of(const st_scan *scan, const st_instance *instance,
+                        const st_label_table *table)
 {
-    return scan->kind == ST_SCAN_SCANNET &&
-           st_label_table_find(table, st_str_from(instance->raw_label)) == 2;
+    return scan->kind == ST_SCAN_SCANNET
+               ? st_label_table_find(table, st_str_from(instance->raw_label)) : 0;
 }
 
 static st_status collect_points(point_set *set, st_arena *scratch, const st_scan *scan,
                                 const st_label_table *table)
 {
     const st_mesh *mesh = &scan->mesh;
-    uint8_t       *floor;
-    ST_TRY(ST_ALLOC(scratch, &floor, mesh->point_count));
+    uint8_t       *class_of;
+    ST_TRY(ST_ALLOC(scratch, &class_of, mesh->point_count));
     ST_TRY(ST_ALLOC(scratch, &set->points_m, mesh->point_count));
     ST_TRY(ST_ALLOC(scratch, &set->floor, mesh->point_count));
+    ST_TRY(ST_ALLOC(scratch, &set->walls_m, mesh->point_count));
     set->any_floor = false;
     for (size_t i = 0; i < scan->instance_count; i++) {
-        if (!is_floor(scan, &scan->instances[i], table))
+        const int class = structure_of(scan, &scan->instances[i], table);
+        if (class != NYU40_FLOOR && class != NYU40_WALL)
             continue;
-        set->any_floor = true;
+        set->any_floor |= class == NYU40_FLOOR;
         for (size_t k = 0; k < scan->instances[i].vertex_count; k++)
-            floor[scan->instances[i].vertices[k]] = 1;
+            class_of[scan->instances[i].vertices[k]] = (uint8_t)class;
     }
-    set->count = 0;
+    set->count = set->wall_count = 0;
     for (size_t v = 0; v < mesh->point_count; v++) {
         if (!is_finite(mesh->points_m[v]))
             continue;
         for (int k = 0; k < 3; k++)
             set->points_m[set->count][k] = mesh->points_m[v][k];
-        set->floor[set->count++] = floor[v];
+        if (class_of[v] == NYU40_WALL)
+            memcpy(set->walls_m[set->wall_count++], mesh->points_m[v], sizeof *set->walls_m);
+        set->floor[set->count++] = class_of[v] == NYU40_FLOOR;
     }
     return st_ok();
 }
@@ -65,13 +81,14 @@ static double micro(double x)
     return st_round_decimals(x, 6);
 }
 
-static st_status keep_outlines(st_room *room, st_arena *arena, const st_room_area *area)
+static st_status keep_rings(st_outline **outlines, size_t *count, st_arena *arena,
+                            const st_ring *rings, size_t ring_count)
 {
-    ST_TRY(ST_ALLOC(arena, &room->outlines, area->ring_count));
-    room->outline_count = area->ring_count;
-    for (size_t i = 0; i < area->ring_count; i++) {
-        const st_ring *ring = &area->rings[i];
-        st_outline    *o = &room->outlines[i];
+    ST_TRY(ST_ALLOC(arena, outlines, ring_count));
+    *count = ring_count;
+    for (size_t i = 0; i < ring_count; i++) {
+        const st_ring *ring = &rings[i];
+        st_outline    *o = &(*outlines)[i];
         o->count = ring->count;
         ST_TRY(ST_ALLOC(arena, &o->points, ring->count));
         for (size_t k = 0; k < ring->count; k++)
@@ -102,7 +119,30 @@ static st_status measure_extent(st_room *room, st_arena *scratch, const point_se
     return st_ok();
 }
 
-/* Area, outline and extent; a speck of a scan has no room block, and says so. */
+/* What the walls between rooms take of the floor: the area that their two sides enclose. The sides
+ * of a wall that was seen from one room only enclose nothing; the outline of the room shows it. */
+static st_status find_walls(st_room *room, st_arena *arena, st_arena *scratch,
+                            const point_set *set)
+{
+    double (*cut_m)[3], (*thin_m)[2];
+    size_t   count = 0, ring_count;
+    st_alpha alpha;
+    st_ring *rings;
+    ST_TRY(ST_ALLOC(scratch, &cut_m, set->wall_count));
+    for (size_t i = 0; i < set->wall_count; i++) {
+        const double height_m = set->walls_m[i][2] - room->floor_z_m;
+        if (height_m >= WALL_LOW_M && height_m <= WALL_HIGH_M)
+            memcpy(cut_m[count++], set->walls_m[i], sizeof *cut_m);
+    }
+    ST_TRY(st_thin_xy(&thin_m, &count, scratch, (const double (*)[3])cut_m, count,
+                      ST_THIN_CELL_M));
+    ST_TRY(st_alpha_build(&alpha, scratch, (const double (*)[2])thin_m, count, WALL_RADIUS_M));
+    ST_TRY(st_alpha_drop_islands(&alpha, scratch, WALL_M2_MIN));
+    ST_TRY(st_alpha_outline(&rings, &ring_count, scratch, &alpha, ST_ALPHA_OPEN));
+    return keep_rings(&room->walls, &room->wall_count, arena, rings, ring_count);
+}
+
+/* Area, outline, walls and extent; a speck of a scan has no room block, and says so. */
 static st_status measure_room(st_scene *scene, st_room_area *room_area, st_arena *arena,
                               st_arena *scratch, const st_scan *scan, const point_set *set)
 {
@@ -131,7 +171,8 @@ static st_status measure_room(st_scene *scene, st_room_area *room_area, st_arena
             room->raw_mean_m[k] = micro(scan->raw_mean_m[k]);
     }
     *room_area = area;
-    return keep_outlines(room, arena, &area);
+    ST_TRY(find_walls(room, arena, scratch, set));
+    return keep_rings(&room->outlines, &room->outline_count, arena, area.rings, area.ring_count);
 }
 
 /* How much of the floor was really seen: a mirror or an open door shows as a difference. */

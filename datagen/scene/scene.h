@@ -60,7 +60,7 @@ typedef struct st_point2 {
     double x_m, y_m;
 } st_point2;
 
-typedef struct st_outline {     /* one closed ring of the floor's border; holes run clockwise */
+typedef struct st_outline {     /* one closed ring of a border; holes run clockwise */
     st_point2 *points;
     size_t     count;
 } st_outline;
@@ -78,8 +78,11 @@ typedef struct st_room {
                                    benchmark's metadata has it as its origin       */
     const char *scene_type;     /* "Bedroom / Hotel", or NULL              */
     unsigned    flags;
-    st_outline *outlines;       /* where known                             */
+    st_outline *outlines;       /* of the floor, where known               */
     size_t      outline_count;
+    st_outline *walls;          /* what walls take of the floor: those that the
+                                   annotators named and the scan has from both sides */
+    size_t      wall_count;
 } st_room;
 
 /* A turn on the spot. The classes leave gaps between them, so that nobody argues (data.md 5.9). */

@@ -65,6 +65,19 @@ static void put_box(st_json_writer *w, const char *key, const st_obb *box)
     st_json_write_end(w);
 }
 
+/* Rings, each a flat list of x and y; none is no member. */
+static void put_outlines(st_json_writer *w, const char *key, const st_outline *outlines,
+                         size_t count)
+{
+    if (count == 0)
+        return;
+    st_json_write_key(w, key);
+    st_json_write_array(w);
+    for (size_t i = 0; i < count; i++)
+        st_json_write_doubles(w, &outlines[i].points[0].x_m, 2 * outlines[i].count);
+    st_json_write_end(w);
+}
+
 static void put_room(st_json_writer *w, const st_room *room)
 {
     st_json_write_key(w, "room");
@@ -90,14 +103,8 @@ static void put_room(st_json_writer *w, const st_room *room)
     st_json_put_text(w, "scene_type", room->scene_type);
     if (room->has_raw_mean)
         st_json_put_doubles(w, "raw_mean_m", room->raw_mean_m, 3);
-    if (room->outline_count > 0) {
-        st_json_write_key(w, "outlines_m");
-        st_json_write_array(w);
-        for (size_t i = 0; i < room->outline_count; i++)
-            st_json_write_doubles(w, &room->outlines[i].points[0].x_m,
-                                  2 * room->outlines[i].count);
-        st_json_write_end(w);
-    }
+    put_outlines(w, "outlines_m", room->outlines, room->outline_count);
+    put_outlines(w, "walls_m", room->walls, room->wall_count);
     st_json_write_end(w);
 }
 
@@ -236,12 +243,12 @@ static st_status read_place(double place[3], st_json from)
     return st_ok();
 }
 
-static st_status read_outlines(st_room *room, st_arena *arena, st_json list)
+static st_status read_outlines(st_outline **outlines, size_t *count, st_arena *arena, st_json list)
 {
     if (st_json_kind_of(list) == ST_JSON_ABSENT)
         return st_ok();
     ST_TRY(st_json_expect(list, ST_JSON_ARRAY));
-    ST_TRY(ST_ALLOC(arena, &room->outlines, st_json_count(list)));
+    ST_TRY(ST_ALLOC(arena, outlines, st_json_count(list)));
     for (size_t i = 0; i < st_json_count(list); i++) {
         const st_json ring = st_json_element(&list, i);
         const size_t  numbers = st_json_count(ring);
@@ -249,7 +256,7 @@ static st_status read_outlines(st_room *room, st_arena *arena, st_json list)
         if (numbers % 2)
             return st_json_fail(ring, ST_ERR_FORMAT, "expected pairs of numbers, found %zu numbers",
                                 numbers);
-        st_outline *o = &room->outlines[room->outline_count++];
+        st_outline *o = &(*outlines)[(*count)++];
         o->count = numbers / 2;
         ST_TRY(ST_ALLOC(arena, &o->points, o->count));
         ST_TRY(st_json_doubles(ring, &o->points[0].x_m, numbers));
@@ -289,7 +296,10 @@ static st_status read_room(st_room *room, st_arena *arena, st_json from)
     room->has_raw_mean = st_json_kind_of(mean) != ST_JSON_ABSENT;
     if (room->has_raw_mean)
         ST_TRY(read_place(room->raw_mean_m, mean));
-    ST_TRY(read_outlines(room, arena, st_json_member(&from, "outlines_m")));
+    ST_TRY(read_outlines(&room->outlines, &room->outline_count, arena,
+                         st_json_member(&from, "outlines_m")));
+    ST_TRY(read_outlines(&room->walls, &room->wall_count, arena,
+                         st_json_member(&from, "walls_m")));
     room->known = true;
     return st_ok();
 }

@@ -2,10 +2,11 @@
 #include "check.h"
 
 #include "datagen/scene/measure.h"
+#include "geometry/alpha.h"
 #include "geometry/pose.h"
 
-static const char TABLE[] = "raw_category\tnyu40id\nfloor\t2\nchair\t5\ndesk\t14\nlamp\t35\n"
-                            "pillows\t18\ncounter\t12\nthing\t40\n";
+static const char TABLE[] = "raw_category\tnyu40id\nwall\t1\nfloor\t2\nchair\t5\ndesk\t14\n"
+                            "lamp\t35\npillows\t18\ncounter\t12\nthing\t40\n";
 
 /* A scan under construction: points are appended, instances take ranges of them. */
 typedef struct fixture {
@@ -125,6 +126,39 @@ static void the_room_is_what_it_is(void **state)
     assert_near(r->aabb_max_m[0], 4.0, 1e-9);
     assert_int_equal(r->outline_count, 1);
     assert_string_equal(reason_of(f, 0), "structure");
+}
+
+/* Two sides of a wall with a doorway under a lintel, and one side of another wall. */
+static void walls_between_rooms_are_outlined(void **state)
+{
+    fixture *f = *state;
+    room(f);
+    const size_t from = f->scan.mesh.point_count;
+    for (int k = 0; k <= 48; k++)
+        for (int j = 0; j <= 60; j++) {
+            const bool doorway = j > 20 && j < 38 && k < 41;
+            if (!doorway) {
+                point(f, 2.0, j * 0.05, k * 0.05);
+                point(f, 2.12, j * 0.05, k * 0.05);
+            }
+            point(f, 4.0, j * 0.05, k * 0.05);
+        }
+    instance(f, 1, "wall", from);
+    measure(f);
+    const st_room *r = &f->scene.room;
+    double area_m2 = 0.0;
+    assert_int_equal(r->wall_count, 2);
+    for (size_t i = 0; i < r->wall_count; i++) {
+        const st_outline *o = &r->walls[i];
+        const st_ring ring = {(double (*)[2])(void *)o->points, o->count};
+        area_m2 += st_ring_area(&ring);
+        for (size_t k = 0; k < o->count; k++) {
+            assert_true(o->points[k].x_m >= 2.0 && o->points[k].x_m <= 2.12);
+            assert_true(o->points[k].y_m <= 1.0 || o->points[k].y_m >= 1.9);
+        }
+    }
+    assert_near(area_m2, 0.12 * (1.0 + 1.1), 0.03);
+    assert_string_equal(reason_of(f, 1), "structure");
 }
 
 static void boxes_come_back(void **state)
@@ -331,6 +365,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_room_is_what_it_is, make, unmake),
+        cmocka_unit_test_setup_teardown(walls_between_rooms_are_outlined, make, unmake),
         cmocka_unit_test_setup_teardown(boxes_come_back, make, unmake),
         cmocka_unit_test_setup_teardown(what_is_no_thing_is_dropped, make, unmake),
         cmocka_unit_test_setup_teardown(the_same_thing_twice_is_one, make, unmake),

@@ -6,11 +6,13 @@
 static const double floor_m[][2] = {{0, 0}, {5, 0}, {5, 4}, {0, 4}};
 static const double hole_m[][2] = {{2, 2}, {2, 2.5}, {2.5, 2.5}, {2.5, 2}};
 static const double table_m[][2] = {{1, 1}, {2.2, 1}, {2.2, 1.8}, {1, 1.8}};
+static const double wall_m[][2] = {{3, 0}, {3.1, 0}, {3.1, 4}, {3, 4}};
 static const double way_m[][2] = {{0.5, 0.5}, {3, 0.5}, {3, 3}};
 
 static const st_plan_shape shapes[] = {
     {.kind = ST_PLAN_FLOOR, .xy_m = floor_m, .count = COUNT(floor_m)},
     {.kind = ST_PLAN_FLOOR, .xy_m = hole_m, .count = COUNT(hole_m)},
+    {.kind = ST_PLAN_WALL, .xy_m = wall_m, .count = COUNT(wall_m), .name = "never printed"},
     {.kind = ST_PLAN_OBJECT, .xy_m = table_m, .count = COUNT(table_m), 
      .name = "table <&> \"x\"", .top_m = 0.7},
     {.kind = ST_PLAN_OBJECT, .xy_m = table_m, .count = COUNT(table_m), .name = "book", .top_m = 0.8,
@@ -30,6 +32,7 @@ static void every_name_is_on_the_page(void **state)
     assert_non_null(strstr(svg.data, ">scene9000_00<"));
     assert_non_null(strstr(svg.data, ">table &lt;&amp;&gt; &quot;x&quot;<"));
     assert_non_null(strstr(svg.data, ">book<"));
+    assert_null(strstr(svg.data, "never printed"));
     assert_non_null(strstr(svg.data, "stroke-dasharray"));
     assert_non_null(strstr(svg.data, ">1 m<"));
     must(st_plan_svg(&again, &plan, 800));

@@ -32,6 +32,8 @@ static void fill(st_scene *s, st_object objects[4], st_label_count counts[3])
         {.rule = "E-13", .code = "overlap", .message = "12 vertices", .count = 12}};
     static st_point2  points[] = {{0, 0}, {4, 0}, {4, 3}, {0, 3}};
     static st_outline outlines[] = {{points, 4}};
+    static st_point2  sides[] = {{2, 0}, {2.125, 0}, {2.125, 3}, {2, 3}};
+    static st_outline walls[] = {{sides, 4}};
     static st_route   routes[] = {{
         .start = 3, .facing = 0, .from_m = {0.5, 0.725}, .leg_count = 2, .blank_count = 1,
         .legs = {{.object = 0, .aim_m = {1, 1}, .reach_m = 0.9, .stop_m = {0.9, 0.8}},
@@ -60,7 +62,8 @@ static void fill(st_scene *s, st_object objects[4], st_label_count counts[3])
                         .alpha_radius_m = 0.2, .center_m = {2, 1.5, 1.25},
                         .aabb_max_m = {4, 3, 2.5},
                         .has_extent = true, .scene_type = "Bedroom / Hotel",
-                        .flags = ST_FLAG_UNALIGNED, .outlines = outlines, .outline_count = 1};
+                        .flags = ST_FLAG_UNALIGNED, .outlines = outlines, .outline_count = 1,
+                        .walls = walls, .wall_count = 1};
 }
 
 typedef struct fixture {
@@ -118,6 +121,8 @@ static void what_is_written_reads_back_the_same(void **state)
     st_text_free(&again);
     assert_false(list.scenes[0].from_metadata);
     assert_int_equal(list.scenes[0].room.outlines[0].count, 4);
+    assert_int_equal(list.scenes[0].room.wall_count, 1);
+    assert_true(list.scenes[0].room.walls[0].points[1].x_m == 2.125);
     assert_int_equal(list.scenes[0].route_count, 1);
     assert_int_equal(list.scenes[0].routes[0].blank_count, 1);
     assert_int_equal(list.scenes[0].routes[0].legs[1].object, 2);
@@ -129,7 +134,8 @@ static void keys_stand_in_the_stated_order(void **state)
         "schema", "dataset", "scene_id", "space_id", "split", "raw_to_scene", "n_vertices",
         "n_faces", "n_dropped_vertices", "room", "area_m2", "area_open_m2", "area_hull_m2",
         "floor_area_m2", "area_vsi_m2", "area_vsi_sd_m2", "alpha_radius_m", "center_m",
-        "aabb_min_m", "aabb_max_m", "floor_z_m", "flags", "scene_type", "objects", "instance_id",
+        "aabb_min_m", "aabb_max_m", "floor_z_m", "flags", "scene_type", "outlines_m", "walls_m",
+        "objects", "instance_id",
         "raw_label", "nyu40", "label", "n_points", "obb", "obb_min", "aabb_min_m", "referent",
         "countable", "flags", "object_counts", "dropped", "warnings", "inputs",
         "routes", "start", "facing", "from_m", "legs", "turn", "turn_deg", "to", "aim_m", "reach_m",
