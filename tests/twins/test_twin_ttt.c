@@ -425,6 +425,29 @@ static void runs_repeat_bit_by_bit(void **state)
     case_close(&t);
 }
 
+/* All fused bodies once, on as few tokens as will do: two updates and a tail. racecheck, which
+ * takes minutes for the other tests, ends in seconds. Forty tokens leave M with a rank of 40 of 256,
+ * where gradients are only roughly alike, and the gate's, one number, not at all. */
+static void small_fused_run(void **state)
+{
+    const st_ttt_rule rule = {1, 256, 256, 40, ST_TTT_PRENORM, ST_TTT_MUON, ST_TTT_MOMENTUM};
+    const int64_t border[] = {0, 90};
+    const st_ttt_borders borders = {border, 1};
+    twin_fixture *f = *state;
+    ttt_case t;
+    both b;
+    failures = 0;
+    case_open(&t, &rule, border[1]);
+    case_fill(&t, 19, true);
+    send_case(f, &t, &b);
+    run_place(f->host, ST_PLACE_HOST, &rule, &b, &borders);
+    run_place(f->device, ST_PLACE_DEVICE, &rule, &b, &borders);
+    check_both(f, &b, &rule, (bounds){3e-2, 0.95, 0.1, INFINITY}, "small");
+    assert_int_equal(failures, 0);
+    twin_clear(f);
+    case_close(&t);
+}
+
 /* --- streams -------------------------------------------------------------------------------- */
 
 static void stream_is_one_call(void **state)
@@ -576,6 +599,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(bf16_muon_is_within_its_noise),
     cmocka_unit_test(borders_separate_sequences),
     cmocka_unit_test(runs_repeat_bit_by_bit),
+    cmocka_unit_test(small_fused_run),
     cmocka_unit_test(stream_is_one_call),
 };
 
