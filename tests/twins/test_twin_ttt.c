@@ -426,8 +426,8 @@ static void runs_repeat_bit_by_bit(void **state)
 }
 
 /* All fused bodies once, on as few tokens as will do: two updates and a tail. racecheck, which
- * takes minutes for the other tests, ends in seconds. Forty tokens leave M with a rank of 40 of 256,
- * where gradients are only roughly alike, and the gate's, one number, not at all. */
+ * takes minutes for the other tests, ends in seconds. Forty tokens leave M with a rank of 40 of
+ * 256, where gradients are only roughly alike, and the gate's, one number, not at all. */
 static void small_fused_run(void **state)
 {
     const st_ttt_rule rule = {1, 256, 256, 40, ST_TTT_PRENORM, ST_TTT_MUON, ST_TTT_MOMENTUM};
