@@ -47,6 +47,14 @@
                      (double)(tolerance));                                                        \
     } while (0)
 
+/* Take a folder that a test made away, with all that is in it; 0 when it is gone. */
+static inline int folder_remove(const char *path)
+{
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", path);
+    return system(command);
+}
+
 /* The path of something in the optional folder of stored vectors and real data, or NULL after a
  * line that says what is skipped. The folder is ../shared beside the checkout, or $ST_SHARED. */
 static inline const char *shared_path(char *path, size_t size, const char *name)

@@ -75,4 +75,19 @@ static inline void check_slope(const char *what, double *x, double gradient,
         fail_msg("%s: gradient %.12g, finite difference %.12g", what, gradient, slope);
 }
 
+/* A group of tests whose state is a stream of the host. */
+static inline int host_stream_set_up(void **state)
+{
+    st_stream *stream;
+    must(st_stream_create_host(&stream, NULL));
+    *state = stream;
+    return 0;
+}
+
+static inline int host_stream_tear_down(void **state)
+{
+    st_stream_free(*state);
+    return 0;
+}
+
 #endif

@@ -1,5 +1,5 @@
 /* Alpha shapes against a twin that tries every triple, and against rooms known by heart. */
-#include "check.h"
+#include "arena_fixture.h"
 
 #include "geometry/alpha.h"
 #include "kernels/base/rng.h"
@@ -236,20 +236,6 @@ static void areas_move_along(void **state)
     assert_true(after.area_filled_m2 == before.area_filled_m2);
 }
 
-static int set_up(void **state)
-{
-    static st_arena arena;
-    st_arena_init(&arena, "test");
-    *state = &arena;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    st_arena_free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,5 +244,5 @@ int main(void)
         cmocka_unit_test(too_little_is_no_room),
         cmocka_unit_test(areas_move_along),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

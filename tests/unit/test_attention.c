@@ -217,20 +217,6 @@ static void wrong_calls_are_named(void **state)
     free(q.data), free(k.data), free(short_k.data), free(out.data);
 }
 
-static int setup(void **state)
-{
-    st_stream *stream;
-    must(st_stream_create_host(&stream, NULL));
-    *state = stream;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    st_stream_free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,5 +226,5 @@ int main(void)
         cmocka_unit_test(kept_keys_are_always_seen),
         cmocka_unit_test(wrong_calls_are_named),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, host_stream_set_up, host_stream_tear_down);
 }

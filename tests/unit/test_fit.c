@@ -1,5 +1,5 @@
 /* Boxes around points: true ones are found again, least ones are least, odd input is answered. */
-#include "check.h"
+#include "arena_fixture.h"
 #include "random_box.h"
 
 #include "geometry/fit.h"
@@ -361,20 +361,6 @@ static void clusters_are_the_plain_ones(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    static st_arena arena;
-    st_arena_init(&arena, "test");
-    *state = &arena;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    st_arena_free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,5 +375,5 @@ int main(void)
         cmocka_unit_test(strays_are_trimmed),
         cmocka_unit_test(clusters_are_the_plain_ones),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

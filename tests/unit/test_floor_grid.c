@@ -1,5 +1,5 @@
 /* Floors in cells: rooms known by heart, and every rule of free space checked cell by cell. */
-#include "check.h"
+#include "arena_fixture.h"
 
 #include "geometry/floor_grid.h"
 #include "kernels/base/rng.h"
@@ -186,20 +186,6 @@ static void floor_and_feet_are_united(void **state)
     assert_true(area == 0.0);
 }
 
-static int set_up(void **state)
-{
-    static st_arena arena;
-    st_arena_init(&arena, "test");
-    *state = &arena;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    st_arena_free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,5 +196,5 @@ int main(void)
         cmocka_unit_test(floors_have_heights),
         cmocka_unit_test(floor_and_feet_are_united),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

@@ -25,9 +25,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     const fixture *f = *state;
-    char line[100];
-    snprintf(line, sizeof line, "rm -rf '%s'", f->folder);
-    return system(line);
+    return folder_remove(f->folder);
 }
 
 static const char *in(fixture *f, const char *name)

@@ -231,20 +231,6 @@ static void readout_has_its_slopes(void **state)
     free(base), free(o), free(w), free(s), free(r);
 }
 
-static int setup(void **state)
-{
-    st_stream *stream;
-    must(st_stream_create_host(&stream, NULL));
-    *state = stream;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    st_stream_free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,5 +242,5 @@ int main(void)
         cmocka_unit_test(gates_have_their_slopes),
         cmocka_unit_test(readout_has_its_slopes),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, host_stream_set_up, host_stream_tear_down);
 }

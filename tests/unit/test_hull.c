@@ -1,5 +1,5 @@
 /* Hulls: Qhull's answers hold, its refusals are sentences, and it judges our triangulation. */
-#include "check.h"
+#include "arena_fixture.h"
 
 #include "geometry/alpha.h"
 #include "geometry/hull.h"
@@ -168,20 +168,6 @@ static void threads_do_not_meet(void **state)
         st_arena_free(&j.arena[i]);
 }
 
-static int set_up(void **state)
-{
-    static st_arena arena;
-    st_arena_init(&arena, "test");
-    *state = &arena;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    st_arena_free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,5 +177,5 @@ int main(void)
         cmocka_unit_test(twins_triangulate_alike),
         cmocka_unit_test(threads_do_not_meet),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

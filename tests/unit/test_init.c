@@ -16,13 +16,6 @@ static void init_into(char folder[40], int jobs, uint64_t seed)
     must(st_model_init(folder, &options));
 }
 
-static void drop(const char *folder)
-{
-    char line[100];
-    snprintf(line, sizeof line, "rm -rf '%s'", folder);
-    assert_int_equal(system(line), 0);
-}
-
 static void digest_of(char text[65], const char *folder, const char *name)
 {
     char path[100];
@@ -71,7 +64,7 @@ static void the_folder_is_a_model(void **state)
              folder);
     const st_init_options again = {.preset = ST_MODEL_TINY, .voice = ST_VOICE_QUIET};
     must_fail(st_model_init(folder, &again), ST_ERR_USAGE, sentence);
-    drop(folder);
+    assert_int_equal(folder_remove(folder), 0);
 }
 
 static void threads_do_not_change_a_byte(void **state)
@@ -92,9 +85,9 @@ static void threads_do_not_change_a_byte(void **state)
     digest_of(a, one, "model.safetensors");
     digest_of(b, other, "model.safetensors");
     assert_string_not_equal(a, b);
-    drop(one);
-    drop(four);
-    drop(other);
+    assert_int_equal(folder_remove(one), 0);
+    assert_int_equal(folder_remove(four), 0);
+    assert_int_equal(folder_remove(other), 0);
 }
 
 int main(void)

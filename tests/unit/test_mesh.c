@@ -1,5 +1,5 @@
 /* Meshes: our PLY reader and writer, Assimp for the rest, and motions. */
-#include "check.h"
+#include "arena_fixture.h"
 
 #include "geometry/internal.h"
 #include "kernels/base/files.h"
@@ -237,20 +237,6 @@ static void alignment_lines_are_parsed(void **state)
     assert_true(isnan(points[1][0]));
 }
 
-static int set_up(void **state)
-{
-    static st_arena arena;
-    st_arena_init(&arena, "test");
-    *state = &arena;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    st_arena_free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,5 +248,5 @@ int main(void)
         cmocka_unit_test(assimp_agrees_about_ply),
         cmocka_unit_test(alignment_lines_are_parsed),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

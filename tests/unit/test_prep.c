@@ -226,20 +226,6 @@ static void centre_tap_is_identity(void **state)
     call_free(&c);
 }
 
-static int setup(void **state)
-{
-    st_stream *stream;
-    must(st_stream_create_host(&stream, NULL));
-    *state = stream;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    st_stream_free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,5 +234,5 @@ int main(void)
         cmocka_unit_test(a_streamed_grid_is_the_same),
         cmocka_unit_test(centre_tap_is_identity),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, host_stream_set_up, host_stream_tear_down);
 }

@@ -3,7 +3,7 @@
  * The agent knows the scanned points and the boxes, and nothing of grids: it would bump into a
  * table that the planner overlooked.
  */
-#include "check.h"
+#include "arena_fixture.h"
 
 #include "datagen/scene/route.h"
 #include "datagen/scene/route_internal.h"
@@ -332,20 +332,6 @@ static void nothing_gives_no_routes(void **state)
     assert_int_equal(h->route_count, 0);
 }
 
-static int set_up(void **state)
-{
-    static st_arena arena;
-    st_arena_init(&arena, "test");
-    *state = &arena;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    st_arena_free(*state);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -357,5 +343,5 @@ int main(void)
         cmocka_unit_test(turns_have_gaps_between_them),
         cmocka_unit_test(nothing_gives_no_routes),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
 }

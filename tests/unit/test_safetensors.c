@@ -25,9 +25,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     const fixture *f = *state;
-    char line[100];
-    snprintf(line, sizeof line, "rm -rf '%s'", f->folder);
-    return system(line);
+    return folder_remove(f->folder);
 }
 
 /* A file of this header, its true length in front, and `data_bytes` zero bytes behind it. */

@@ -47,9 +47,7 @@ static int make(void **state)
 static int unmake(void **state)
 {
     fixture *f = *state;
-    char     command[160];
-    snprintf(command, sizeof command, "rm -rf '%s'", f->root);
-    assert_int_equal(system(command), 0);
+    assert_int_equal(folder_remove(f->root), 0);
     st_arena_free(&f->arena);
     free(f);
     return 0;

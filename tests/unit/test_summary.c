@@ -9,7 +9,7 @@
 static void a_folder_is_summed_up(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/st_summary_XXXXXX", path[100], line[100];
+    char folder[] = "/tmp/st_summary_XXXXXX", path[100];
     assert_non_null(mkdtemp(folder));
     const st_init_options options = {.preset = ST_MODEL_TINY, .voice = ST_VOICE_QUIET};
     must(st_model_init(folder, &options));
@@ -56,8 +56,7 @@ static void a_folder_is_summed_up(void **state)
 
     st_text_free(&text);
     st_arena_free(&arena);
-    snprintf(line, sizeof line, "rm -rf '%s'", folder);
-    assert_int_equal(system(line), 0);
+    assert_int_equal(folder_remove(folder), 0);
 }
 
 int main(void)

@@ -344,7 +344,5 @@ int main(void)
     st_arena_init(&arena, "test");
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     st_arena_free(&arena);
-    char command[96];
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command) == 0 ? failed : 1;
+    return folder_remove(folder) == 0 ? failed : 1;
 }
