@@ -353,3 +353,12 @@ void st_say(const st_args *args, const char *fmt, ...)
     va_end(list);
     fputc('\n', stderr);
 }
+
+st_status st_print_text(const st_text *text)
+{
+    ST_TRY(st_text_check(text));
+    const st_str whole = st_text_view(text);
+    if (fwrite(whole.data, 1, whole.size, stdout) != whole.size)
+        return ST_FAIL(ST_ERR_IO, "cannot write to standard output");
+    return st_ok();
+}

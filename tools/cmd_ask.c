@@ -323,9 +323,8 @@ static st_status print_json(const char *question, st_str text, const st_answer *
     st_json_put_double(&w, "read_s", st_round_decimals(answer->read_s, 3));
     st_json_put_double(&w, "write_s", st_round_decimals(answer->write_s, 3));
     st_json_write_end(&w);
-    const st_status s = st_text_check(&line);
-    if (s.code == ST_OK)
-        printf("%s\n", line.data);
+    st_text_add(&line, "\n");
+    const st_status s = st_print_text(&line);
     st_text_free(&line);
     return s;
 }

@@ -83,9 +83,8 @@ static st_status describe(const st_args *args)
     st_json_put_int(&w, "memory_bytes", (int64_t)memory);
     print_devices(&w);
     st_json_write_end(&w);
-    const st_status s = st_text_check(&text);
-    if (s.code == ST_OK)
-        printf("%s\n", text.data);
+    st_text_add(&text, "\n");
+    const st_status s = st_print_text(&text);
     st_text_free(&text);
     return s;
 }
@@ -131,9 +130,8 @@ static st_status print_json(const st_parity *report)
         st_json_write_text(&w, report->note[i]);
     st_json_write_end(&w);
     st_json_write_end(&w);
-    const st_status s = st_text_check(&text);
-    if (s.code == ST_OK)
-        printf("%s\n", text.data);
+    st_text_add(&text, "\n");
+    const st_status s = st_print_text(&text);
     st_text_free(&text);
     return s;
 }

@@ -8,9 +8,7 @@
 
 static st_status print(st_text *text)
 {
-    st_status s = st_text_check(text);
-    if (s.code == ST_OK && fwrite(text->data, 1, text->size, stdout) != text->size)
-        s = ST_FAIL(ST_ERR_IO, "cannot write to standard output");
+    const st_status s = st_print_text(text);
     st_text_free(text);
     return s;
 }

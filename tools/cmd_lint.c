@@ -60,9 +60,7 @@ static st_status write_outputs(work *w, const st_args *args)
         st_lint_print_json(&text, &w->report, &w->scenes);
     else
         st_lint_print(&text, &w->report, &w->scenes);
-    st_status s = st_text_check(&text);
-    if (s.code == ST_OK && fwrite(text.data, 1, text.size, stdout) != text.size)
-        s = ST_FAIL(ST_ERR_IO, "cannot write to standard output");
+    st_status s = st_print_text(&text);
     if (s.code == ST_OK && st_args_given(args, "answers")) {
         st_text_clear(&text);
         st_lint_print_answers(&text, &w->report);

@@ -52,8 +52,8 @@ static st_status find_kind(row_kind *kind, st_arena *arena, const char *path)
     return st_ok();
 }
 
-static void print_json(prove_run *run, const char *id, const char *type,
-                       const st_finding *finding)
+static st_status print_json(prove_run *run, const char *id, const char *type,
+                            const st_finding *finding)
 {
     st_text line;
     st_json_writer w;
@@ -66,27 +66,31 @@ static void print_json(prove_run *run, const char *id, const char *type,
     st_json_put_text(&w, "why", finding->why);
     st_json_put_str(&w, "steps", st_text_view(&run->text));
     st_json_write_end(&w);
-    puts(line.data ? line.data : "");
+    st_text_add(&line, "\n");
+    const st_status s = st_print_text(&line);
     st_text_free(&line);
+    return s;
 }
 
 /* Say how one row went. Quiet tells of those that did not hold alone. */
-static void tell(prove_run *run, const char *id, const char *type, const char *scene,
-                 const st_finding *finding)
+static st_status tell(prove_run *run, const char *id, const char *type, const char *scene,
+                      const st_finding *finding)
 {
+    st_status s = st_ok();
     run->rows++;
     run->counts[finding->verdict]++;
     const bool quiet = st_args_voice(run->args) == ST_VOICE_QUIET;
     if (st_args_json(run->args)) {
-        print_json(run, id, type, finding);
+        s = print_json(run, id, type, finding);
     } else if (!quiet || finding->verdict != ST_VERDICT_PROVEN) {
         printf("%-8s  %s  %s  %s%s%s\n", st_verdict_name(finding->verdict), id, type, scene,
                finding->why ? ": " : "", finding->why ? finding->why : "");
         if (!quiet && !run->brief && run->text.size > 0)
-            fwrite(run->text.data, 1, run->text.size, stdout);
+            s = st_print_text(&run->text);
     }
     st_text_clear(&run->text);
     st_arena_reset(&run->scratch);
+    return s;
 }
 
 static st_status prove_records(prove_run *run, const char *path)
@@ -97,7 +101,7 @@ static st_status prove_records(prove_run *run, const char *path)
     for (size_t i = 0; i < rows.count; i++) {
         const st_record *r = &rows.records[i];
         ST_TRY(st_prove_record(&finding, &run->text, &run->scratch, &run->witness, r));
-        tell(run, r->id, r->question_type, r->scene_id, &finding);
+        ST_TRY(tell(run, r->id, r->question_type, r->scene_id, &finding));
     }
     return st_ok();
 }
@@ -110,7 +114,7 @@ static st_status prove_vsi_rows(prove_run *run, const char *path)
     for (size_t i = 0; i < rows.count; i++) {
         const st_vsi_row *r = &rows.rows[i];
         ST_TRY(st_prove_vsi_row(&finding, &run->text, &run->scratch, &run->witness, r));
-        tell(run, r->id, r->question_type, r->scene_name, &finding);
+        ST_TRY(tell(run, r->id, r->question_type, r->scene_name, &finding));
     }
     return st_ok();
 }
@@ -123,7 +127,7 @@ static st_status prove_lines(prove_run *run, const char *path)
     for (size_t i = 0; i < lines.count; i++) {
         const st_conversation *l = &lines.lines[i];
         ST_TRY(st_prove_conversation(&finding, &run->text, &run->scratch, &run->witness, l));
-        tell(run, l->id, l->question_type, l->scene_name, &finding);
+        ST_TRY(tell(run, l->id, l->question_type, l->scene_name, &finding));
     }
     return st_ok();
 }

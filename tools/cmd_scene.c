@@ -117,9 +117,7 @@ static st_status print_jobs(const work *w)
                          job->dropped, job->vertices, job->warnings,
                          job->in_benchmark ? "  benchmark" : "");
     }
-    st_status s = st_text_check(&out);
-    if (s.code == ST_OK && out.size > 0 && fwrite(out.data, 1, out.size, stdout) != out.size)
-        s = ST_FAIL(ST_ERR_IO, "cannot write to standard output");
+    const st_status s = st_print_text(&out);
     st_text_free(&out);
     return s;
 }

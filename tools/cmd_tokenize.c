@@ -83,30 +83,42 @@ static st_status do_line(job *j, st_str line)
         j->failed++;
     }
     st_text_add(&j->out, "\n");
-    ST_TRY(st_text_check(&j->out));
-    if (fwrite(j->out.data, 1, j->out.size, stdout) != j->out.size)
-        return ST_FAIL(ST_ERR_IO, "cannot write to standard output");
-    return st_ok();
+    return st_print_text(&j->out);
+}
+
+/* The next line of standard input, without its end; false behind the last one. */
+static st_status read_line(st_text *line, bool *got, size_t number)
+{
+    int c;
+    st_text_clear(line);
+    while ((c = getc(stdin)) != EOF && c != '\n') {
+        const char byte = (char)c;
+        if (line->size == ST_LINE_BYTES_MAX)
+            return ST_FAIL(ST_ERR_LIMIT, "line %zu: expected at most %zu bytes, found more", number,
+                           ST_LINE_BYTES_MAX);
+        st_text_add_bytes(line, &byte, 1);
+    }
+    if (ferror(stdin))
+        return ST_FAIL(ST_ERR_IO, "standard input cannot be read");
+    *got = c != EOF || line->size > 0;
+    return st_text_check(line);
 }
 
 static st_status do_lines(job *j)
 {
-    char     *line = NULL;
-    size_t    capacity = 0;
-    ssize_t   size;
-    st_status s = st_ok();
-    while (s.code == ST_OK && (size = getline(&line, &capacity, stdin)) >= 0) {
-        j->lines++;
-        const st_str trimmed = st_str_trim((st_str){line, (size_t)size});
-        if ((size_t)size > ST_LINE_BYTES_MAX)
-            s = ST_FAIL(ST_ERR_LIMIT, "line %zu has %zd bytes, at most %zu are read", j->lines,
-                        size, ST_LINE_BYTES_MAX);
-        else if (trimmed.size > 0)
-            s = do_line(j, trimmed);
+    st_text line;
+    st_text_init(&line);
+    st_status s;
+    for (bool got = true;;) {
+        ST_TRY_OR(s, out, read_line(&line, &got, ++j->lines));
+        if (!got)
+            break;
+        const st_str trimmed = st_str_trim(st_text_view(&line));
+        if (trimmed.size > 0)
+            ST_TRY_OR(s, out, do_line(j, trimmed));
     }
-    free(line);
-    if (s.code == ST_OK && fflush(stdout) != 0)
-        s = ST_FAIL(ST_ERR_IO, "cannot write to standard output");
+out:
+    st_text_free(&line);
     return s;
 }
 

@@ -99,6 +99,12 @@ void st_say_failure(const st_args *args, const char *thing, st_status why);
 /* A closing line or a warning on stderr, "spatial qa: ..."; silent with -q. */
 ST_PRINTF(2, 3) void st_say(const st_args *args, const char *fmt, ...);
 
+/* A text to stdout, whole.
+ *
+ * Fails   ST_ERR_MEMORY what was added to it went beyond memory; ST_ERR_IO.
+ */
+ST_CHECKED st_status st_print_text(const st_text *text);
+
 /* --- for main and the help ------------------------------------------------------------------ */
 
 extern const st_command *const st_commands[];       /* ends with NULL, in the order of the help */

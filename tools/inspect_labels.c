@@ -14,9 +14,7 @@ st_status inspect_labels(st_exit *exit_code, const st_args *args, const char *pa
         st_labels_print_json(&out);
     else
         st_labels_print(&out);
-    const st_status s = st_text_check(&out);
-    if (s.code == ST_OK)
-        fputs(st_text_view(&out).data, stdout);
+    const st_status s = st_print_text(&out);
     st_text_free(&out);
     return s;
 }

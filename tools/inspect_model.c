@@ -19,10 +19,8 @@ st_status inspect_model(st_exit *exit_code, const st_args *args, const char *pat
             st_model_summary_json(&text, &summary, path);
         else
             st_model_summary_print(&text, &summary, path);
-        s = st_text_check(&text);
+        s = st_print_text(&text);
     }
-    if (s.code == ST_OK && fwrite(text.data, 1, text.size, stdout) != text.size)
-        s = ST_FAIL(ST_ERR_IO, "cannot write to standard output");
     st_text_free(&text);
     st_arena_free(&arena);
     return s;

@@ -195,9 +195,7 @@ st_status inspect_rows(st_exit *exit_code, const st_args *args, const char *path
         print_overview(&out, &list, st_args_json(args));
     }
     if (s.code == ST_OK)
-        s = st_text_check(&out);
-    if (s.code == ST_OK)
-        fputs(st_text_view(&out).data, stdout);
+        s = st_print_text(&out);
 out:
     st_text_free(&out);
     st_arena_free(&arena);

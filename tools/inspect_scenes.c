@@ -130,9 +130,7 @@ static st_status show(const st_args *args, st_arena *arena, const st_scene_list 
     else
         st_scene_print_list(&out, list->scenes, list->count);
     if (s.code == ST_OK)
-        s = st_text_check(&out);
-    if (s.code == ST_OK)
-        fputs(st_text_view(&out).data, stdout);
+        s = st_print_text(&out);
     st_text_free(&out);
     return s;
 }
