@@ -168,8 +168,17 @@ static st_status run_prove(st_exit *exit_code, const st_args *args)
     st_text_init(&run.text);
     st_status s;
     ST_TRY_OR(s, out, read_scenes(&run));
-    for (size_t i = 0; i < st_args_count(args); i++)
-        ST_TRY_OR(s, out, prove_file(&run, st_args_word(args, i)));
+    const size_t files = st_args_count(args);
+    for (size_t i = 0; i < files; i++) {
+        s = prove_file(&run, st_args_word(args, i));
+        if (s.code == ST_ERR_MEMORY || (s.code != ST_OK && files == 1))
+            goto out;
+        if (s.code != ST_OK) {          /* the rows of the others hold or do not all the same */
+            st_say_failure(args, NULL, s);
+            *exit_code = ST_EXIT_INPUT;
+            s = st_ok();
+        }
+    }
     st_say(args, "%zu rows: %zu proven, %zu refuted, %zu without a scene", run.rows,
            run.counts[ST_VERDICT_PROVEN], run.counts[ST_VERDICT_REFUTED],
            run.counts[ST_VERDICT_NO_SCENE]);
