@@ -232,7 +232,8 @@ static void other_widths_are_named(void **state)
 }
 
 /* A ring or a growing cache whose rows are full of numbers; `first` is the oldest that may be seen.
- * One query, a few, and enough for whole tiles; rings that tiles divide, and others. */
+ * One query, a few, and enough for whole tiles; rings that tiles divide, and others; keys for one
+ * block, for a few, and for more than are joined at once. */
 static void cached_agrees(void **state)
 {
     static const struct {
@@ -242,7 +243,8 @@ static void cached_agrees(void **state)
         {7, 4, 2, 128, 1000, 993, 0, 0},      {40, 4, 2, 128, 256, 1000, 784, 200},
         {165, 4, 2, 128, 1024, 600, 3, 500},  {165, 2, 1, 128, 300, 1111, 976, 130},
         {129, 2, 2, 128, 1152, 5000, 3977, 0}, {3, 4, 2, 32, 64, 100, 50, 40},
-        {1, 4, 4, 16, 64, 0, 0, 0},
+        {1, 4, 4, 16, 64, 0, 0, 0},           {1, 16, 8, 128, 20000, 19990, 0, 0},
+        {2, 4, 2, 72, 3000, 7777, 5000, 2500}, {3, 2, 1, 64, 6000, 4000, 9, 0},
     };
     twin_fixture *f = *state;
     for (size_t i = 0; i < COUNT(cases); i++) {
