@@ -12,7 +12,54 @@ static bool is_row_file(const char *path)
     return st_file_exists(path) && st_str_ends(st_str_from(path), ".jsonl");
 }
 
+static bool holds(const char *folder, const char *name)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return st_file_exists(path) || st_folder_exists(path);
+}
+
+/* What `spatial qa` wrote, and `spatial scene` did not write to as well. */
+static bool is_question_folder(const char *path)
+{
+    return holds(path, "vsi.jsonl") && !holds(path, "scenes");
+}
+
+static st_status inspect_questions(st_exit *exit_code, const st_args *args, const char *path)
+{
+    char rows[4096];
+    snprintf(rows, sizeof rows, "%s/vsi.jsonl", path);
+    return inspect_rows(exit_code, args, rows);
+}
+
 #if ST_WITH_DATA
+/* The first bytes of a file, without blanks around them. */
+static st_str start_of(const char *path, char bytes[256])
+{
+    FILE *f = st_file_exists(path) ? fopen(path, "rb") : NULL;
+    const size_t size = f ? fread(bytes, 1, 256, f) : 0;
+    if (f)
+        fclose(f);
+    return st_str_trim((st_str){bytes, size});
+}
+
+/* A file whose first letter starts no JSON: a mesh, a video, weights. */
+static bool is_other_file(const char *path)
+{
+    char bytes[256];
+    const st_str start = start_of(path, bytes);
+    return start.size > 0 && !memchr("{[\xEF", start.data[0], 3);
+}
+
+static st_status refuse_other_file(st_exit *exit_code, const st_args *args, const char *path)
+{
+    (void)exit_code, (void)args;
+    char bytes[256], opening[64];
+    return ST_FAIL(ST_ERR_FORMAT, "%s: expected scenes, rows (.jsonl), a label table (.tsv) or the "
+                   "folder of a scan or a model, found a file that starts with %s", path,
+                   st_str_opening(opening, start_of(path, bytes)));
+}
+
 static bool is_table_file(const char *path)
 {
     return st_file_exists(path) && st_str_ends(st_str_from(path), ".tsv");
@@ -32,9 +79,7 @@ static bool is_there(const char *path)
 #if ST_WITH_MODEL
 static bool is_model_folder(const char *path)
 {
-    char config[4096];
-    snprintf(config, sizeof config, "%s/config.json", path);
-    return st_folder_exists(path) && st_file_exists(config);
+    return holds(path, "config.json");
 }
 #endif
 
@@ -52,6 +97,7 @@ typedef struct view {
 /* Asked in this order; the first that fits shows the path. */
 static const view views[] = {
     {is_row_file, inspect_rows, KNOWS_ROW, "rows"},
+    {is_question_folder, inspect_questions, KNOWS_ROW, "rows"},
 #if ST_WITH_DATA
     {is_table_file, inspect_label_table, 0, "a label table"},
     {is_labels_word, inspect_labels, 0, "labels"},
@@ -60,6 +106,7 @@ static const view views[] = {
     {is_model_folder, inspect_model, 0, "a model"},
 #endif
 #if ST_WITH_DATA
+    {is_other_file, refuse_other_file, KNOWS_SCENE | KNOWS_ROW | KNOWS_PLAN, "neither"},
     {is_there, inspect_scenes, KNOWS_SCENE | KNOWS_PLAN, "scenes"},
 #endif
 };
@@ -115,9 +162,9 @@ const st_command cmd_inspect = {
     .summary = "look at anything: scans, metadata, scenes, rows, label tables, model folders",
     .usage = "[options] PATH...",
     .about = "Show what a path holds as a readable table. A PATH is a scene file, a metadata file\n"
-             "in the VSI-Bench form, a raw scan or a folder of any of these, a row file (.jsonl),\n"
-             "a label table (.tsv), a model folder, or the word \"labels\" for the vocabularies\n"
-             "of this program.",
+             "in the VSI-Bench form, a raw scan or a folder of any of these, a row file (.jsonl)\n"
+             "or the folder that `spatial qa` wrote, a label table (.tsv), a model folder, or the\n"
+             "word \"labels\" for the vocabularies of this program.",
     .options = options,
     .common = ST_COMMON_JSON,
     .exits = "0 shown   2 wrong command line   3 something could not be read; each is named on "
