@@ -3,10 +3,13 @@
 #include "datagen/synth/made_scan.h"
 
 #include "kernels/base/files.h"
+#include "kernels/base/limits.h"
 #include "kernels/base/pool.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define LABEL_TABLE "scannetv2-labels.combined.tsv"
 
 /* What became of one house; written by the worker that made it, read when all are done. */
 typedef struct outcome {
@@ -238,12 +241,37 @@ static st_status finish(const work *w)
         return st_manifest_write(&manifest, w->run->folder);
     }
     if (w->settings->layout == ST_SYNTH_SCANNET)
-        ST_TRY(st_manifest_write_output(&manifest, w->run->folder,
-                                        "scannetv2-labels.combined.tsv",
+        ST_TRY(st_manifest_write_output(&manifest, w->run->folder, LABEL_TABLE,
                                         st_text_view(&w->table_text), -1));
     ST_TRY(list_houses(&manifest, w));
     ST_TRY(add_scans(&manifest, w));
     return st_manifest_write(&manifest, w->run->folder);
+}
+
+/* Houses made before lie there, or nothing of ScanNet's: its own label table, which cannot be got
+ * back without its owners, is not written over. */
+static st_status refuse_foreign_table(const work *w, st_arena *arena)
+{
+    const char *path, *manifest;
+    st_str bytes, command;
+    st_json_doc *doc;
+    ST_TRY(st_path_join(arena, &path, w->run->folder, LABEL_TABLE));
+    ST_TRY(st_path_join(arena, &manifest, w->run->folder, "manifest.json"));
+    if (w->settings->layout != ST_SYNTH_SCANNET || !st_file_exists(path))
+        return st_ok();
+    ST_TRY(st_file_read(arena, &bytes, path, ST_TEXT_FILE_BYTES_MAX));
+    if (st_str_equal(bytes, st_text_view(&w->table_text)))
+        return st_ok();
+    if (st_file_exists(manifest) && st_json_load(&doc, manifest).code == ST_OK) {
+        const st_json root = st_json_root(doc);
+        const bool ours = st_json_text(st_json_member(&root, "command"), &command).code == ST_OK &&
+                          st_str_is(command, "synth");
+        st_json_free(doc);
+        if (ours)
+            return st_ok();
+    }
+    return ST_FAIL(ST_ERR_USAGE, "%s: expected a folder for made houses, found the label table of "
+                   "another dataset in it", w->run->folder);
 }
 
 static st_status open_work(work *w)
@@ -260,6 +288,7 @@ static st_status open_work(work *w)
     for (int i = 0; i < count; i++)
         st_arena_init(&w->outcomes[i].keep, "scene");
     ST_TRY(st_synth_label_table(&w->table_text));
+    ST_TRY(refuse_foreign_table(w, &w->desks[0]));
     ST_TRY(st_label_table_parse(&w->table, st_text_view(&w->table_text)));
     return st_progress_create(&w->progress, "houses", (size_t)count, w->run->voice);
 }
