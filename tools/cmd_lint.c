@@ -77,10 +77,12 @@ static void say_summary(const work *w, const st_args *args)
 {
     st_say_scene_failures(args, &w->failures);
     const st_lint_sums sums = st_lint_sum(&w->report);
-    if (sums.exact_only + sums.sampled_only > 0)
+    const size_t one_rule = sums.exact_only + sums.sampled_only;
+    const size_t rarer = sums.exact_only < sums.sampled_only ? sums.exact_only : sums.sampled_only;
+    if (one_rule > 0)           /* a few of the other rule are chance, not a mixture */
         st_say(args, "absolute distances right by one rule alone: %zu exact, %zu sampled%s",
                sums.exact_only, sums.sampled_only,
-               sums.exact_only > 0 && sums.sampled_only > 0 ? "; a set should keep to one" : "");
+               10 * rarer > one_rule ? "; a set should keep to one" : "");
     st_say(args, "%zu rows: %zu agree, %zu disagree, %zu cannot be answered from boxes; %zu scenes "
            "read, %zu inputs failed", w->rows.count, sums.agree, sums.disagree, sums.unanswerable,
            w->scenes.count, w->failures.count);
