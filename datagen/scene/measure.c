@@ -246,8 +246,9 @@ st_status st_scene_measure(st_scene *scene, st_arena *arena, st_arena *scratch,
                            st_vocabulary vocabulary)
 {
     if (scan->kind == ST_SCAN_SCANNET && !table)
-        return ST_FAIL(ST_ERR_USAGE, "a ScanNet scan needs a label table: "
-                                     "scannetv2-labels.combined.tsv, or --labels FILE");
+        return ST_FAIL(ST_ERR_USAGE, "expected scannetv2-labels.combined.tsv with the scan or up "
+                                     "to three folders above it, found none; spatial scene "
+                                     "--labels takes one from elsewhere");
     st_scene            made;
     const st_arena_mark mark = st_arena_mark_get(scratch);
     const st_status     s = measure_all(&made, arena, scratch, scan, table, vocabulary);

@@ -253,13 +253,18 @@ static st_status read_outlines(st_outline **outlines, size_t *count, st_arena *a
         const st_json ring = st_json_element(&list, i);
         const size_t  numbers = st_json_count(ring);
         ST_TRY(st_json_expect(ring, ST_JSON_ARRAY));
-        if (numbers % 2)
+        if (numbers % 2 || numbers == 0)
             return st_json_fail(ring, ST_ERR_FORMAT, "expected pairs of numbers, found %zu numbers",
                                 numbers);
         st_outline *o = &(*outlines)[(*count)++];
         o->count = numbers / 2;
         ST_TRY(ST_ALLOC(arena, &o->points, o->count));
         ST_TRY(st_json_doubles(ring, &o->points[0].x_m, numbers));
+        for (size_t k = 0; k < o->count; k++)
+            if (!(fabs(o->points[k].x_m) <= ST_COORDINATE_M_MAX &&
+                  fabs(o->points[k].y_m) <= ST_COORDINATE_M_MAX))
+                return st_json_fail(ring, ST_ERR_NUMERIC, "point %zu is beyond %g m", k,
+                                    ST_COORDINATE_M_MAX);
     }
     return st_ok();
 }

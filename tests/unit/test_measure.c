@@ -279,8 +279,8 @@ static void scannet_needs_a_table(void **state)
     room(f);
     must_fail(st_scene_measure(&f->scene, &f->arena, &f->scratch, &f->scan, NULL,
                                ST_VOCABULARY_MIXED), ST_ERR_USAGE,
-              "a ScanNet scan needs a label table: scannetv2-labels.combined.tsv, or --labels "
-              "FILE");
+              "expected scannetv2-labels.combined.tsv with the scan or up to three folders above "
+              "it, found none; spatial scene --labels takes one from elsewhere");
 }
 
 /* Turn and shift the whole scan about the vertical: every thing keeps its size, and moves along. */

@@ -224,6 +224,10 @@ static void changed_files_are_refused(void **state)
                "room.area_m2: expected a number of at least 0, found -12");
     fails_with(f, "[0, 0, 4, 0, 4, 3, 0, 3]", "[0, 0, 4]",
                "room.outlines_m[0]: expected pairs of numbers, found 3 numbers");
+    fails_with(f, "[0, 0, 4, 0, 4, 3, 0, 3]", "[]",
+               "room.outlines_m[0]: expected pairs of numbers, found 0 numbers");
+    fails_with(f, "[2, 0, 2.125, 0,", "[2, 0, 2.125, 1e9,",
+               "room.walls_m[0]: point 1 is beyond 100000 m");
     fails_with(f, "\"start\": 5", "\"start\": 6",
                "routes[0].start: no object has the instance_id 6");
     fails_with(f, "\"Turn Left\"", "\"Turn Right\"",
