@@ -3,6 +3,7 @@
 
 #include "kernels/base/files.h"
 #include "kernels/base/limits.h"
+#include "kernels/base/manifest.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -352,6 +353,19 @@ void st_say(const st_args *args, const char *fmt, ...)
     vfprintf(stderr, fmt, list);
     va_end(list);
     fputc('\n', stderr);
+}
+
+st_status st_say_replaced(const st_args *args, const char *folder, const char *command)
+{
+    st_arena arena;
+    const char *before;
+    st_arena_init(&arena, "manifest");
+    const st_status s = st_manifest_command(&before, &arena, folder);
+    if (s.code == ST_OK && before && strcmp(before, command) != 0)
+        st_say(args, "%s/manifest.json of spatial %s is replaced; a folder of its own would keep "
+               "both", folder, before);
+    st_arena_free(&arena);
+    return s;
 }
 
 st_status st_print_text(const st_text *text)

@@ -270,6 +270,7 @@ static st_status merge_all(merge *m)
     for (size_t i = 0; i < st_args_count(m->args); i++)
         ST_TRY(take_shard(m, st_args_word(m->args, i)));
     ST_TRY(check_whole(m));
+    ST_TRY(st_say_replaced(m->args, m->out, "scene"));
     for (size_t i = 0; i < m->jobs.count; i++)
         if (m->jobs.jobs[i].why.code == ST_OK)
             ST_TRY(take_scene(&m->jobs.jobs[i], m));

@@ -349,6 +349,7 @@ static st_status run_qa(st_exit *exit_code, const st_args *args)
         st_say(args, "%s is finished already: same inputs, same settings, all files whole",
                run.out);
     } else {
+        ST_TRY_OR(s, out, st_say_replaced(args, run.out, "qa"));
         s = generate(&run);
     }
     if (s.code != ST_OK)

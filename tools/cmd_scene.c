@@ -165,6 +165,7 @@ static st_status make_all(work *w)
     ST_TRY(st_scene_jobs_plan(&w->jobs, &w->arena, st_args_words(w->args), st_args_count(w->args),
                               st_args_text(w->args, "labels")));
     keep_shard(w);
+    ST_TRY(st_say_replaced(w->args, w->out, "scene"));
     st_manifest_init(&w->manifest, &w->arena, ST_VERSION, "scene", 0);
     st_text_init(&settings);
     st_scene_settings_print(&settings, w->vocabulary);

@@ -61,6 +61,7 @@ static st_status run_synth(st_exit *exit_code, const st_args *args)
     ST_TRY(st_args_int(args, "first", 0, ST_SYNTH_HOUSES_MAX - 1, &first));
     run.first = (int)first;
     run.count = (int)count;
+    ST_TRY(st_say_replaced(args, run.folder, "synth"));
     const char *library = st_args_text(args, "furniture");
     st_furniture *furniture = NULL;
     if (library)

@@ -99,6 +99,10 @@ void st_say_failure(const st_args *args, const char *thing, st_status why);
 /* A closing line or a warning on stderr, "spatial qa: ..."; silent with -q. */
 ST_PRINTF(2, 3) void st_say(const st_args *args, const char *fmt, ...);
 
+/* Say that a folder's manifest.json, which another command wrote, will be replaced. `command` is
+ * the one that a manifest of this work names. */
+ST_CHECKED st_status st_say_replaced(const st_args *args, const char *folder, const char *command);
+
 /* A text to stdout, whole.
  *
  * Fails   ST_ERR_MEMORY what was added to it went beyond memory; ST_ERR_IO.

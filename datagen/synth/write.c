@@ -252,24 +252,17 @@ static st_status finish(const work *w)
  * back without its owners, is not written over. */
 static st_status refuse_foreign_table(const work *w, st_arena *arena)
 {
-    const char *path, *manifest;
-    st_str bytes, command;
-    st_json_doc *doc;
+    const char *path, *command;
+    st_str bytes;
     ST_TRY(st_path_join(arena, &path, w->run->folder, LABEL_TABLE));
-    ST_TRY(st_path_join(arena, &manifest, w->run->folder, "manifest.json"));
     if (w->settings->layout != ST_SYNTH_SCANNET || !st_file_exists(path))
         return st_ok();
     ST_TRY(st_file_read(arena, &bytes, path, ST_TEXT_FILE_BYTES_MAX));
     if (st_str_equal(bytes, st_text_view(&w->table_text)))
         return st_ok();
-    if (st_file_exists(manifest) && st_json_load(&doc, manifest).code == ST_OK) {
-        const st_json root = st_json_root(doc);
-        const bool ours = st_json_text(st_json_member(&root, "command"), &command).code == ST_OK &&
-                          st_str_is(command, "synth");
-        st_json_free(doc);
-        if (ours)
-            return st_ok();
-    }
+    ST_TRY(st_manifest_command(&command, arena, w->run->folder));
+    if (command && strcmp(command, "synth") == 0)
+        return st_ok();
     return ST_FAIL(ST_ERR_USAGE, "%s: expected a folder for made houses, found the label table of "
                    "another dataset in it", w->run->folder);
 }

@@ -291,6 +291,23 @@ st_status st_manifest_find_finished(st_json_doc **found, const st_manifest *m, c
     return st_ok();
 }
 
+st_status st_manifest_command(const char **command, st_arena *arena, const char *folder)
+{
+    const char *path;
+    st_json_doc *doc;
+    st_str name;
+    *command = NULL;
+    ST_TRY(st_path_join(arena, &path, folder, "manifest.json"));
+    if (!st_file_exists(path) || st_json_load(&doc, path).code != ST_OK)
+        return st_ok();
+    const st_json root = st_json_root(doc);
+    st_status s = st_ok();
+    if (st_json_text(st_json_member(&root, "command"), &name).code == ST_OK)
+        s = st_arena_copy_text(arena, command, name.data, name.size);
+    st_json_free(doc);
+    return s;
+}
+
 /* --- run.json --------------------------------------------------------------------------------- */
 
 static void write_run(st_json_writer *w, const st_run *run)

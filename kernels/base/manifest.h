@@ -88,6 +88,13 @@ ST_CHECKED st_status st_manifest_write(const st_manifest *m, const char *folder)
 ST_CHECKED st_status st_manifest_find_finished(st_json_doc **found, const st_manifest *m,
                                                const char *folder);
 
+/* The command whose manifest lies in the folder: "qa"; NULL where there is none that says so.
+ *
+ * Fails   ST_ERR_MEMORY.
+ */
+ST_CHECKED st_status st_manifest_command(const char **command, st_arena *arena,
+                                         const char *folder);
+
 /* What run.json tells. */
 typedef struct st_run_stage {
     const char *name;           /* "read" */

@@ -110,10 +110,17 @@ static void folder_is_finished_while_all_stands(void **state)
     must(st_file_remove(inside("qa/x.jsonl")));
     assert_false(is_finished(&m));
     must(st_file_write(inside("qa/x.jsonl"), "{}\n", 3));
+    const char *command;
+    must(st_manifest_command(&command, &arena, folder));
+    assert_string_equal(command, m.command);
     must(st_file_write(inside("manifest.json"), "{\"work\": 3", 10));   /* cut off */
     assert_false(is_finished(&m));
+    must(st_manifest_command(&command, &arena, folder));
+    assert_null(command);
     must(st_file_remove(inside("manifest.json")));
     assert_false(is_finished(&m));
+    must(st_manifest_command(&command, &arena, folder));
+    assert_null(command);
 }
 
 static void changed_input_is_other_work(void **state)
