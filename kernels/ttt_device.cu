@@ -1,6 +1,6 @@
 /* ttt_device.cu - the fast-weight operator on the device, forward: cuBLASLt products with fused
- * steps between them. Right for every shape and every card since sm_80; ttt_hopper.cu takes over
- * where it can.
+ * steps between them. Right for every shape and every card since sm_80; the bodies of
+ * ttt_hopper.cuh take over where they can.
  *
  * Pointwise kernels give one warp to a token of a head: lanes stride the hidden side, eight bf16
  * at a time when h allows. Kernels over weights give one warp to a row.
@@ -17,14 +17,16 @@ static unsigned row_blocks(int64_t rows)
 /* --- scratch ------------------------------------------------------------------------------ */
 
 typedef struct run_scratch {
-    bf16 *pair;         /* (H,n,2h) */
-    bf16 *hidden;       /* (H,n,h)  */
+    bf16 *pair;         /* (H,n,2h)                    */
+    bf16 *hidden;       /* (H,n,h)                     */
+    bf16 *read;         /* (H,n,h)  hidden of the read */
 } run_scratch;
 
 static st_status take_run(run_scratch *t, st_slab *slab, const st_ttt_rule *r, int64_t n)
 {
     ST_TRY(ST_TAKE(slab, &t->pair, r->heads * n * 2 * r->hidden));
     ST_TRY(ST_TAKE(slab, &t->hidden, r->heads * n * r->hidden));
+    ST_TRY(ST_TAKE(slab, &t->read, r->heads * n * r->hidden));
     return st_ok();
 }
 
@@ -203,44 +205,53 @@ static __global__ void sum_gates(float *mu_sum, const float *mu, int64_t step, i
         mu_sum[f] = (add ? mu_sum[f] : 0.0f) + sum;
 }
 
-static st_status read_run(st_stream *q, const st_ttt_state *s, const sti_ttt_view *x,
-                          run_scratch *t)
+/* hidden = silu(G) .* U of the queries. */
+static st_status read_plainly(st_stream *q, const st_ttt_rule *r, const ttt_tokens *x)
 {
-    const st_ttt_rule *r = &s->rule;
-    const int64_t h = r->hidden, d = r->width, n = x->count, rows = r->heads * n, set = 3 * h * d;
-    const bf16 *w = (const bf16 *)s->narrow;
-    ST_TRY(ttt_token_product(q, r->heads, t->pair, n * 2 * h, x->q, x->head_step, w, set,
-                             ST_TURNED, n, d, 2 * h, 0.0f));
+    const int64_t h = r->hidden, d = r->width, n = x->n, rows = r->heads * n;
+    ST_TRY(ttt_token_product(q, r->heads, x->pair, n * 2 * h, x->x, x->head_step, x->weight,
+                             3 * h * d, ST_TURNED, n, d, 2 * h, 0.0f));
     if (h % 8 == 0)
-        read_pointwise<8><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(t->hidden, t->pair,
+        read_pointwise<8><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(x->hidden, x->pair,
                                                                             rows, h);
     else
-        read_pointwise<1><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(t->hidden, t->pair,
+        read_pointwise<1><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(x->hidden, x->pair,
                                                                             rows, h);
-    ST_TRY(sti_launched("ttt read_pointwise"));
-    return ttt_token_product(q, r->heads, x->out, x->head_step, t->hidden, n * h, w + 2 * h * d,
-                             set, ST_TURNED, n, h, d, 0.0f);
+    return sti_launched("ttt read_pointwise");
+}
+
+/* pair = l0 Dg | l2 Dm and hidden = l1 Hd of the keys and values. */
+static st_status teach_plainly(st_stream *q, const st_ttt_rule *r, const ttt_tokens *x)
+{
+    const int64_t h = r->hidden, d = r->width, n = x->n, rows = r->heads * n, set = 3 * h * d;
+    const gates gate = {{x->lr[0], x->lr[1], x->lr[2]}, x->gate_step};
+    ST_TRY(ttt_token_product(q, r->heads, x->pair, n * 2 * h, x->x, x->head_step, x->weight, set,
+                             ST_TURNED, n, d, 2 * h, 0.0f));
+    ST_TRY(ttt_token_product(q, r->heads, x->hidden, n * h, x->y, x->head_step,
+                             x->weight + 2 * h * d, set, ST_STRAIGHT, n, d, h, 0.0f));
+    if (h % 8 == 0)
+        teach_pointwise<8><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(
+            x->pair, x->hidden, gate, r->heads, n, h);
+    else
+        teach_pointwise<1><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(
+            x->pair, x->hidden, gate, r->heads, n, h);
+    return sti_launched("ttt teach_pointwise");
+}
+
+static st_status read_run(st_stream *q, const st_ttt_rule *r, const sti_ttt_view *x,
+                          const ttt_tokens *t)
+{
+    const int64_t h = r->hidden, d = r->width, n = x->count;
+    return ttt_token_product(q, r->heads, x->out, x->head_step, t->hidden, n * h,
+                             t->weight + 2 * h * d, 3 * h * d, ST_TURNED, n, h, d, 0.0f);
 }
 
 static st_status teach_run(st_stream *q, const st_ttt_state *s, const sti_ttt_view *x,
-                           run_scratch *t)
+                           const ttt_tokens *t)
 {
     const st_ttt_rule *r = &s->rule;
-    const int64_t h = r->hidden, d = r->width, n = x->count, rows = r->heads * n, set = 3 * h * d;
-    const bf16 *w = (const bf16 *)s->narrow;
+    const int64_t h = r->hidden, d = r->width, n = x->count, set = 3 * h * d;
     const float beta = s->summed > 0 ? 1.0f : 0.0f;
-    const gates gate = {{x->lr[0], x->lr[1], x->lr[2]}, x->gate_step};
-    ST_TRY(ttt_token_product(q, r->heads, t->pair, n * 2 * h, x->k, x->head_step, w, set,
-                             ST_TURNED, n, d, 2 * h, 0.0f));
-    ST_TRY(ttt_token_product(q, r->heads, t->hidden, n * h, x->v, x->head_step, w + 2 * h * d, set,
-                             ST_STRAIGHT, n, d, h, 0.0f));
-    if (h % 8 == 0)
-        teach_pointwise<8><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(
-            t->pair, t->hidden, gate, r->heads, n, h);
-    else
-        teach_pointwise<1><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(
-            t->pair, t->hidden, gate, r->heads, n, h);
-    ST_TRY(sti_launched("ttt teach_pointwise"));
     ST_TRY(ttt_weight_product(q, r->heads, s->gradient, set, t->pair, n * 2 * h, x->k,
                               x->head_step, 2 * h, n, d, beta));
     ST_TRY(ttt_weight_product(q, r->heads, s->gradient + 2 * h * d, set, x->v, x->head_step,
@@ -252,16 +263,40 @@ static st_status teach_run(st_stream *q, const st_ttt_state *s, const sti_ttt_vi
     return sti_launched("ttt sum_gates");
 }
 
+static ttt_tokens tokens_get(const st_ttt_state *s, const sti_ttt_view *x, const void *first,
+                             const void *second, bf16 *pair, bf16 *hidden)
+{
+    ttt_tokens t = {};
+    t.x = (const bf16 *)first, t.y = (const bf16 *)second, t.weight = (const bf16 *)s->narrow;
+    t.pair = pair, t.hidden = hidden;
+    for (int j = 0; j < 3; j++)
+        t.lr[j] = x->lr[j];
+    t.n = x->count, t.head_step = x->head_step, t.gate_step = x->gate_step;
+    return t;
+}
+
 extern "C" st_status sti_ttt_run_device(st_stream *q, st_ttt_state *s, const sti_ttt_view *x,
                                         unsigned work, st_slab *scratch)
 {
     const size_t mark = scratch->used;
+    const st_ttt_rule *r = &s->rule;
     run_scratch t;
-    ST_TRY(take_run(&t, scratch, &s->rule, x->count));
-    if (work & STI_TTT_APPLY)
-        ST_TRY(read_run(q, s, x, &t));
-    if (work & STI_TTT_WRITE)
-        ST_TRY(teach_run(q, s, x, &t));
+    ST_TRY(take_run(&t, scratch, r, x->count));
+    const ttt_tokens read = tokens_get(s, x, x->q, NULL, t.pair, t.read);
+    const ttt_tokens teach = tokens_get(s, x, x->k, x->v, t.pair, t.hidden);
+    const bool reads = work & STI_TTT_APPLY, teaches = work & STI_TTT_WRITE;
+    const bool fused = (!reads || sti_ttt_hopper_tokens_fit(q->device, r, &read)) &&
+                       (!teaches || sti_ttt_hopper_tokens_fit(q->device, r, &teach));
+    if (fused)
+        ST_TRY(sti_ttt_hopper_tokens(q, r, teaches ? &teach : NULL, reads ? &read : NULL));
+    if (reads && !fused)
+        ST_TRY(read_plainly(q, r, &read));
+    if (reads)
+        ST_TRY(read_run(q, r, x, &read));
+    if (teaches && !fused)
+        ST_TRY(teach_plainly(q, r, &teach));
+    if (teaches)
+        ST_TRY(teach_run(q, s, x, &teach));
     st_slab_rewind(scratch, mark);
     return st_ok();
 }

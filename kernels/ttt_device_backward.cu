@@ -19,9 +19,11 @@ static unsigned row_blocks(int64_t rows)
 typedef struct back_scratch {
     bf16  *pair;            /* (H,n,2h)  G | U, then their gradients               */
     bf16  *taught;          /* (H,n,2h)  R0 | R2, then l0 Dg | l2 Dm               */
-    bf16  *hidden;          /* (H,n,h)   A, or l1 Hd                               */
+    bf16  *hidden;          /* (H,n,h)   l1 Hd                                     */
     bf16  *above;           /* (H,n,h)   gradient of A, or D and Dbar              */
-    bf16  *r1;              /* (H,n,h)                                             */
+    bf16  *r1;              /* (H,n,h)   R1, then A of the read                    */
+    bf16  *read;            /* (H,n,2h)  G | U of the read, then their gradients   */
+    float *rate;            /* (h/64,3,H,n) parts of the rates' gradients          */
     float *now;             /* a layer   gradient of the weights read with         */
     float *walk;            /* a layer   prenorm: gradient of P                    */
     float *moment;          /* a layer   gradient of N, then of M                  */
@@ -44,6 +46,8 @@ static st_status take(back_scratch *t, st_slab *slab, const st_ttt_rule *r, int6
     ST_TRY(ST_TAKE(slab, &t->hidden, tokens));
     ST_TRY(ST_TAKE(slab, &t->above, tokens));
     ST_TRY(ST_TAKE(slab, &t->r1, tokens));
+    ST_TRY(ST_TAKE(slab, &t->read, 2 * tokens));
+    ST_TRY(ST_TAKE(slab, &t->rate, sti_ttt_hopper_parts(r, n)));
     ST_TRY(ST_TAKE(slab, &t->now, all));
     ST_TRY(ST_TAKE(slab, &t->walk, all));
     ST_TRY(ST_TAKE(slab, &t->moment, all));
@@ -129,27 +133,60 @@ static run_back run_back_get(const st_ttt_rule *r, const bf16 *weight, const sti
     return b;
 }
 
-static st_status read_back(st_stream *q, const run_back *b, back_scratch *t)
+/* What the fused and the plain bodies are told about reading ... */
+static ttt_tokens read_tokens(const run_back *b, const back_scratch *t)
 {
-    const int64_t H = b->rule->heads, h = b->rule->hidden, d = b->rule->width, n = b->n;
-    const int64_t set = 3 * h * d, rows = H * n, step = b->head_step;
-    const bf16 *w1 = b->weight + 2 * h * d;
-    ST_TRY(ttt_token_product(q, H, t->pair, n * 2 * h, b->q, step, b->weight, set, ST_TURNED, n, d,
-                             2 * h, 0.0f));
-    ST_TRY(ttt_token_product(q, H, t->above, n * h, b->out_grad, step, w1, set, ST_STRAIGHT, n, d,
-                             h, 0.0f));
+    ttt_tokens a = {};
+    a.x = b->q, a.y = b->out_grad;
+    a.weight = b->weight;
+    a.pair = t->read, a.hidden = t->r1, a.above = t->above;
+    a.n = b->n, a.head_step = b->head_step, a.gate_step = b->gate_step;
+    return a;
+}
+
+/* ... and about teaching. */
+static ttt_tokens teach_tokens(const run_back *b, const back_scratch *t)
+{
+    ttt_tokens a = {};
+    a.x = b->k, a.y = b->v;
+    a.weight = b->weight, a.teacher = t->narrow;
+    a.pair = t->pair, a.taught = t->taught, a.hidden = t->hidden, a.above = t->above;
+    for (int j = 0; j < 3; j++) {
+        a.lr[j] = b->lr[j];
+        a.lr_grad[j] = b->lr_grad[j];
+    }
+    a.part = t->rate;
+    a.n = b->n, a.head_step = b->head_step, a.gate_step = b->gate_step;
+    return a;
+}
+
+/* pair = Gbar | Ubar and hidden = A of the queries. */
+static st_status read_back_plainly(st_stream *q, const st_ttt_rule *r, const ttt_tokens *x)
+{
+    const int64_t H = r->heads, h = r->hidden, d = r->width, n = x->n;
+    const int64_t set = 3 * h * d, rows = H * n;
+    ST_TRY(ttt_token_product(q, H, x->pair, n * 2 * h, x->x, x->head_step, x->weight, set,
+                             ST_TURNED, n, d, 2 * h, 0.0f));
+    ST_TRY(ttt_token_product(q, H, x->above, n * h, x->y, x->head_step, x->weight + 2 * h * d,
+                             set, ST_STRAIGHT, n, d, h, 0.0f));
     if (h % 8 == 0)
         read_back_pointwise<8><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(
-            t->pair, t->hidden, t->above, rows, h);
+            x->pair, x->hidden, x->above, rows, h);
     else
         read_back_pointwise<1><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(
-            t->pair, t->hidden, t->above, rows, h);
-    ST_TRY(sti_launched("ttt read_back_pointwise"));
-    ST_TRY(ttt_weight_product(q, H, t->now + 2 * h * d, set, b->out_grad, step, t->hidden, n * h,
-                              d, n, h, 1.0f));
-    ST_TRY(ttt_weight_product(q, H, t->now, set, t->pair, n * 2 * h, b->q, step, 2 * h, n, d,
+            x->pair, x->hidden, x->above, rows, h);
+    return sti_launched("ttt read_back_pointwise");
+}
+
+static st_status read_back(st_stream *q, const run_back *b, const ttt_tokens *x, back_scratch *t)
+{
+    const int64_t H = b->rule->heads, h = b->rule->hidden, d = b->rule->width, n = b->n;
+    const int64_t set = 3 * h * d, step = b->head_step;
+    ST_TRY(ttt_weight_product(q, H, t->now + 2 * h * d, set, x->y, step, x->hidden, n * h, d, n, h,
                               1.0f));
-    return ttt_token_product(q, H, b->q_grad, step, t->pair, n * 2 * h, b->weight, set,
+    ST_TRY(ttt_weight_product(q, H, t->now, set, x->pair, n * 2 * h, x->x, step, 2 * h, n, d,
+                              1.0f));
+    return ttt_token_product(q, H, b->q_grad, step, x->pair, n * 2 * h, b->weight, set,
                              ST_STRAIGHT, n, 2 * h, d, 0.0f);
 }
 
@@ -214,28 +251,35 @@ template <int N> static __global__ void teach_back_pointwise(teach_args a)
         a.lr_grad[lane][gate] = lane == 0 ? sum0 : lane == 1 ? sum1 : sum2;
 }
 
-static st_status teach_back(st_stream *q, const run_back *b, back_scratch *t)
+/* All that teach_back_pointwise promises, for the keys and values. */
+static st_status teach_back_plainly(st_stream *q, const st_ttt_rule *r, const ttt_tokens *x,
+                                    bf16 *r1)
 {
-    const int64_t H = b->rule->heads, h = b->rule->hidden, d = b->rule->width, n = b->n;
-    const int64_t set = 3 * h * d, rows = H * n, step = b->head_step;
-    const bf16 *w1 = b->weight + 2 * h * d, *g1_grad = t->narrow + 2 * h * d;
-    ST_TRY(ttt_token_product(q, H, t->pair, n * 2 * h, b->k, step, b->weight, set, ST_TURNED, n, d,
+    const int64_t H = r->heads, h = r->hidden, d = r->width, n = x->n, step = x->head_step;
+    const int64_t set = 3 * h * d, rows = H * n;
+    ST_TRY(ttt_token_product(q, H, x->pair, n * 2 * h, x->x, step, x->weight, set, ST_TURNED, n, d,
                              2 * h, 0.0f));
-    ST_TRY(ttt_token_product(q, H, t->taught, n * 2 * h, b->k, step, t->narrow, set, ST_TURNED, n,
+    ST_TRY(ttt_token_product(q, H, x->taught, n * 2 * h, x->x, step, x->teacher, set, ST_TURNED, n,
                              d, 2 * h, 0.0f));
-    ST_TRY(ttt_token_product(q, H, t->above, n * h, b->v, step, w1, set, ST_STRAIGHT, n, d, h,
-                             0.0f));
-    ST_TRY(ttt_token_product(q, H, t->r1, n * h, b->v, step, g1_grad, set, ST_STRAIGHT, n, d, h,
-                             0.0f));
-    const teach_args a = {t->pair, t->taught, t->hidden, t->above, t->r1,
-                          {b->lr[0], b->lr[1], b->lr[2]},
-                          {b->lr_grad[0], b->lr_grad[1], b->lr_grad[2]}, H, n, h, b->gate_step};
+    ST_TRY(ttt_token_product(q, H, x->above, n * h, x->y, step, x->weight + 2 * h * d, set,
+                             ST_STRAIGHT, n, d, h, 0.0f));
+    ST_TRY(ttt_token_product(q, H, r1, n * h, x->y, step, x->teacher + 2 * h * d, set, ST_STRAIGHT,
+                             n, d, h, 0.0f));
+    const teach_args a = {x->pair, x->taught, x->hidden, x->above, r1,
+                          {x->lr[0], x->lr[1], x->lr[2]},
+                          {x->lr_grad[0], x->lr_grad[1], x->lr_grad[2]}, H, n, h, x->gate_step};
     if (h % 8 == 0)
         teach_back_pointwise<8><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(a);
     else
         teach_back_pointwise<1><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(a);
-    ST_TRY(sti_launched("ttt teach_back_pointwise"));
+    return sti_launched("ttt teach_back_pointwise");
+}
 
+static st_status teach_back(st_stream *q, const run_back *b, back_scratch *t)
+{
+    const int64_t H = b->rule->heads, h = b->rule->hidden, d = b->rule->width, n = b->n;
+    const int64_t set = 3 * h * d, step = b->head_step;
+    const bf16 *w1 = b->weight + 2 * h * d, *g1_grad = t->narrow + 2 * h * d;
     ST_TRY(ttt_token_product(q, H, b->v_grad, step, t->hidden, n * h, g1_grad, set, ST_TURNED, n,
                              h, d, 0.0f));
     ST_TRY(ttt_token_product(q, H, b->v_grad, step, t->above, n * h, w1, set, ST_TURNED, n, h, d,
@@ -248,6 +292,23 @@ static st_status teach_back(st_stream *q, const run_back *b, back_scratch *t)
                               1.0f));
     return ttt_weight_product(q, H, t->now + 2 * h * d, set, b->v, step, t->above, n * h, d, n, h,
                               1.0f);
+}
+
+/* One run of tokens; those of the tail were read and taught nothing. */
+static st_status run_back_tokens(st_stream *q, const run_back *b, bool taught, back_scratch *t)
+{
+    const ttt_tokens read = read_tokens(b, t), teach = teach_tokens(b, t);
+    const bool fused = sti_ttt_hopper_tokens_fit(q->device, b->rule, &read) &&
+                       (!taught || sti_ttt_hopper_tokens_fit(q->device, b->rule, &teach));
+    if (fused)
+        ST_TRY(sti_ttt_hopper_tokens_back(q, b->rule, taught ? &teach : NULL, &read));
+    if (taught && !fused)
+        ST_TRY(teach_back_plainly(q, b->rule, &teach, t->r1));
+    if (taught)
+        ST_TRY(teach_back(q, b, t));
+    if (!fused)
+        ST_TRY(read_back_plainly(q, b->rule, &read));
+    return read_back(q, b, &read, t);
 }
 
 /* What an unwritten token taught: nothing. */
@@ -620,7 +681,6 @@ extern "C" st_status sti_ttt_backward_device(st_stream *q, const st_ttt_rule *r,
         const run_back b = run_back_get(r, weight, x, g, from, n);
         if (c < updates) {
             ST_TRY(update_back(q, r, tape, first_slot + c, c == 0, &t));
-            ST_TRY(teach_back(q, &b, &t));
         } else {
             clear_teaching<<<dim3((unsigned)n, (unsigned)r->heads), 128, 0, sti_cuda(q)>>>(
                 b.k_grad, b.v_grad, b.lr_grad[0], b.lr_grad[1], b.lr_grad[2],
@@ -632,7 +692,7 @@ extern "C" st_status sti_ttt_backward_device(st_stream *q, const st_ttt_rule *r,
                         sti_cuda(q)>>>(g->mu + from, t.gate, x->gate_step, n);
             ST_TRY(sti_launched("ttt give_gate"));
         }
-        ST_TRY(read_back(q, &b, &t));
+        ST_TRY(run_back_tokens(q, &b, c < updates, &t));
     }
     const birth_args a = {weight_grad, t.now, t.walk, t.length, tape->weight, tape->length,
                           r->heads, r->hidden, r->width};

@@ -1,7 +1,7 @@
 /* ttt_hopper.cuh - the fused Hopper bodies of the fast-weight operator, and when they can run.
  *
- * They want h = d of 256 or 512, and a card of compute capability 9.0 with code built for it.
- * All else is the business of ttt_device.cu.
+ * All want a card of compute capability 9.0 with code built for it; the update h = d of 256 or 512,
+ * the token products h of 128s and d of 64s. All else is the business of ttt_device.cu.
  */
 #ifndef ST_KERNELS_TTT_HOPPER_CUH
 #define ST_KERNELS_TTT_HOPPER_CUH
@@ -50,5 +50,44 @@ st_status sti_ttt_hopper_update(st_stream *q, const st_ttt_rule *rule, const ttt
 /* From the gradient of Newton-Schulz's answer to that of the chunk's sums, in one launch. */
 st_status sti_ttt_hopper_update_back(st_stream *q, const st_ttt_rule *rule,
                                      const ttt_update_back *u);
+
+/* What becomes of a chunk's tokens before anything is summed over them. With G = x W0^T,
+ * U = x W2^T, D = y W1, R0 = x T0^T, R2 = x T2^T, R1 = y T1 (T: the teacher) and the names of spec
+ * 7.10 and 9.5:
+ *
+ *   step            x, y             pair           hidden          above   taught
+ *   read            q                               silu(G) .* U
+ *   teach           k, v             l0 Dg | l2 Dm  l1 Hd
+ *   read, back      q, grad of out   Gbar | Ubar    silu(G) .* U
+ *   teach, back     k, v             Gbar | Ubar    l1 Hd           Dbar    l0 Dg | l2 Dm
+ */
+typedef struct ttt_tokens {
+    const bf16  *x, *y;             /* (H,n,d), heads head_step apart             */
+    const bf16  *weight, *teacher;  /* a layer each; the teacher: teach, back     */
+    bf16        *pair, *taught;     /* (H,n,2h)                                   */
+    bf16        *hidden, *above;    /* (H,n,h)                                    */
+    const float *lr[3];             /* (H,n), heads gate_step apart; for teaching */
+    float       *lr_grad[3];        /* the same; teach, back                      */
+    float       *part;              /* (h/64,3,H,n) parts of lr_grad; teach, back */
+    int64_t      n, head_step, gate_step;
+} ttt_tokens;
+
+/* Numbers that `part` has room for. */
+static inline int64_t sti_ttt_hopper_parts(const st_ttt_rule *r, int64_t n)
+{
+    return r->hidden / 64 * 3 * r->heads * n;
+}
+
+/* True when the fused body can serve these tokens on this card. */
+bool sti_ttt_hopper_tokens_fit(const sti_device *device, const st_ttt_rule *rule,
+                               const ttt_tokens *t);
+
+/* Both steps of one run of tokens, or the one that is not NULL; they share n and the weights. */
+st_status sti_ttt_hopper_tokens(st_stream *q, const st_ttt_rule *rule, const ttt_tokens *teach,
+                                const ttt_tokens *read);
+
+/* The same, back. Every run is read; `teach` may be NULL. */
+st_status sti_ttt_hopper_tokens_back(st_stream *q, const st_ttt_rule *rule,
+                                     const ttt_tokens *teach, const ttt_tokens *read);
 
 #endif

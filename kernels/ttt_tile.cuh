@@ -171,6 +171,25 @@ static __device__ __forceinline__ void wgmma_64x128(float (&d)[64], uint64_t a, 
     product_ss<A_ACROSS, B_ACROSS>(d, a, b, add);
 }
 
+/* The same with d (64,256) and b (16,256). */
+template <int A_ACROSS, int B_ACROSS>
+static __device__ __forceinline__ void wgmma_64x256(float (&d)[128], uint64_t a, uint64_t b,
+                                                    int add)
+{
+    asm volatile("{\n.reg .pred p;\n"
+                 "setp.ne.b32 p, %130, 0;\n"
+                 "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 "
+                 "{" WGMMA_64_NAMES ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, "
+                 "%75, %76, %77, %78, %79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, "
+                 "%90, %91, %92, %93, %94, %95, %96, %97, %98, %99, %100, %101, %102, %103, "
+                 "%104, %105, %106, %107, %108, %109, %110, %111, %112, %113, %114, %115, "
+                 "%116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127}, "
+                 "%128, %129, p, 1, 1, %131, %132;\n}\n"
+                 : WGMMA_64(d), WGMMA_8(d, 8), WGMMA_8(d, 9), WGMMA_8(d, 10), WGMMA_8(d, 11),
+                   WGMMA_8(d, 12), WGMMA_8(d, 13), WGMMA_8(d, 14), WGMMA_8(d, 15)
+                 : "l"(a), "l"(b), "r"(add), "n"(A_ACROSS), "n"(B_ACROSS));
+}
+
 #endif /* STI_HOPPER */
 
 #endif

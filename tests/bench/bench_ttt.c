@@ -10,6 +10,8 @@
 
 #include <stdio.h>
 
+enum { PIECE = 64 };
+
 typedef struct ttt_bench {
     st_ttt_rule    rule;
     int64_t        count, border[2];
@@ -86,6 +88,15 @@ static st_status both_chunk(st_stream *q, void *context)
     return sti_ttt_run_device(q, &t->state, &t->chunk, STI_TTT_APPLY | STI_TTT_WRITE, &t->scratch);
 }
 
+/* A piece of a stream: 64 tokens. */
+static st_status both_piece(st_stream *q, void *context)
+{
+    ttt_bench *t = context;
+    sti_ttt_view piece = t->chunk;
+    piece.count = PIECE;
+    return sti_ttt_run_device(q, &t->state, &piece, STI_TTT_APPLY | STI_TTT_WRITE, &t->scratch);
+}
+
 static st_status fire(st_stream *q, void *context)
 {
     ttt_bench *t = context;
@@ -112,9 +123,11 @@ static st_status measure(bench *b, ttt_bench *t)
         {"ttt_read_chunk", shape, .flop = 6.0 * H * hd * C},
         {"ttt_teach_chunk", shape, .flop = 12.0 * H * hd * C},
         {"ttt_run_chunk", shape, .flop = 18.0 * H * hd * C},
+        {"ttt_run_piece", shape, .flop = 18.0 * H * hd * PIECE},
         {"ttt_fire", shape, .flop = 30.0 * muon},
     };
-    bench_work *const work[] = {forward, both, begin, read_chunk, teach_chunk, both_chunk, fire};
+    bench_work *const work[] = {forward, both, begin, read_chunk, teach_chunk, both_chunk,
+                                both_piece, fire};
     ST_TRY(begin(b->q, t));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (bench_wants(b, rows[i].kernel) && (i < 2 || t->count < 4 * t->rule.chunk + 1))

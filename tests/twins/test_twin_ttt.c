@@ -217,13 +217,16 @@ static void check_both(twin_fixture *f, const both *b, const st_ttt_rule *rule, 
     failures += !good;
 }
 
-/* Small odd sizes go through the plain path, the last ones through the fused one. */
+/* Small odd sizes go through the plain path, the last ones through the fused ones: of 128s and 64s
+ * through that of the tokens, squares of 256 also through that of the update. Chunks and tails of
+ * less than a tile of tokens, of one more, and of whole pairs of tiles. */
 static void twins_agree(void **state)
 {
     static const struct {
         int64_t heads, width, hidden, chunk, count;
     } sizes[] = {{2, 24, 32, 40, 100}, {1, 32, 24, 64, 129}, {3, 64, 64, 100, 320},
-                 {2, 128, 128, 200, 601}, {2, 256, 256, 520, 1100}, {1, 512, 512, 1031, 3000}};
+                 {2, 128, 128, 200, 601}, {2, 192, 384, 129, 300}, {3, 320, 128, 256, 513},
+                 {2, 256, 256, 520, 1100}, {1, 512, 512, 1031, 3000}};
     twin_fixture *f = *state;
     failures = 0;
     for (size_t i = 0; i < COUNT(sizes) * 4; i++) {
