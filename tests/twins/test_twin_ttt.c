@@ -226,7 +226,8 @@ static void twins_agree(void **state)
         int64_t heads, width, hidden, chunk, count;
     } sizes[] = {{2, 24, 32, 40, 100}, {1, 32, 24, 64, 129}, {3, 64, 64, 100, 320},
                  {2, 128, 128, 200, 601}, {2, 192, 384, 129, 300}, {3, 320, 128, 256, 513},
-                 {2, 256, 256, 520, 1100}, {1, 512, 512, 1031, 3000}};
+                 {2, 256, 256, 520, 1100}, {1, 512, 512, 1031, 3000},
+                 {5, 512, 512, 520, 600}};      /* more matrices than one launch holds */
     twin_fixture *f = *state;
     failures = 0;
     for (size_t i = 0; i < COUNT(sizes) * 4; i++) {
@@ -383,23 +384,29 @@ static void bf16_muon_is_within_its_noise(void **state)
     }
 }
 
-/* Three sequences, one without tokens, one without updates. */
+/* Four sequences, one without tokens, one without updates: in plain launches, and fused. */
 static void borders_separate_sequences(void **state)
 {
-    const st_ttt_rule rule = {2, 128, 128, 200, ST_TTT_PRENORM, ST_TTT_MUON, ST_TTT_MOMENTUM};
-    const int64_t border[] = {0, 0, 450, 580, 1000};
-    const st_ttt_borders borders = {border, 4};
     twin_fixture *f = *state;
-    ttt_case t;
-    both b;
-    case_open(&t, &rule, 1000);
-    case_fill(&t, 12, true);
-    send_case(f, &t, &b);
-    run_place(f->host, ST_PLACE_HOST, &rule, &b, &borders);
-    run_place(f->device, ST_PLACE_DEVICE, &rule, &b, &borders);
-    check_both(f, &b, &rule, bounds_random(&rule, &borders), "packed");
-    twin_clear(f);
-    case_close(&t);
+    failures = 0;
+    for (int64_t width = 128; width <= 256; width *= 2) {
+        const int64_t chunk = width + width / 2;
+        const int64_t border[] = {0, 0, 2 * chunk + 50, 3 * chunk - 20, 5 * chunk};
+        const st_ttt_rule rule = {2, width, width, chunk, ST_TTT_PRENORM, ST_TTT_MUON,
+                                  ST_TTT_MOMENTUM};
+        const st_ttt_borders borders = {border, 4};
+        ttt_case t;
+        both b;
+        case_open(&t, &rule, border[4]);
+        case_fill(&t, 12, true);
+        send_case(f, &t, &b);
+        run_place(f->host, ST_PLACE_HOST, &rule, &b, &borders);
+        run_place(f->device, ST_PLACE_DEVICE, &rule, &b, &borders);
+        check_both(f, &b, &rule, bounds_random(&rule, &borders), "packed");
+        twin_clear(f);
+        case_close(&t);
+    }
+    assert_int_equal(failures, 0);
 }
 
 /* The same bits twice, forward and backward. */
