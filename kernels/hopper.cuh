@@ -1,4 +1,4 @@
-/* hopper.cuh - the instructions of compute capability 9.0 that attention is built from.
+/* hopper.cuh - the instructions of compute capability 9.0 that kernels here are built from.
  *
  *   tensor map   describes a tensor in global memory; a copy engine brings boxes of it into shared
  *                memory, 64 columns (128 bytes) at a time, 16-byte pieces exchanged so that neither

@@ -17,7 +17,8 @@
  * On the host everything is f32; on the device q, k, v, outputs and their gradients are bf16, and
  * gates, weights, sums, momentum and norms f32. Shapes: H heads, d width, h hidden, L tokens.
  *
- * Twins   ttt_plain.c (the definition, double), ttt_host*.c (OpenBLAS), ttt_device*.cu (CUDA)
+ * Twins   ttt_plain.c (the definition, double), ttt_host*.c (OpenBLAS), ttt_device*.cu and
+ *         ttt_hopper_*.cu (CUDA)
  * Source  spec of Spatial-TTT, sections 7.10-7.11, 8.2, 9.5; LaCT 1f84d47
  *
  * May include: kernels/base, stream.h.

@@ -35,14 +35,14 @@ typedef struct fire_scratch {
     float    *scale;    /* (3H)            1 / (|M| + eps)                     */
     bf16     *muon;     /* one step's X, A, B, twice; only without a tape      */
     float    *row_part; /* (3H,d,2)        for the fused body                  */
-    uint32_t *meeting;  /* (3H)            the same                            */
+    uint32_t *meeting;  /* (3H,TTT_MEETING_STEP)  the same                     */
 } fire_scratch;
 
 static st_status take_fire(fire_scratch *t, st_slab *slab, const st_ttt_rule *r)
 {
     ST_TRY(ST_TAKE(slab, &t->part, 3 * r->heads * TTT_PARTS));
     ST_TRY(ST_TAKE(slab, &t->row_part, 3 * r->heads * r->width * 2));
-    ST_TRY(ST_TAKE(slab, &t->meeting, 3 * r->heads));
+    ST_TRY(ST_TAKE(slab, &t->meeting, 3 * r->heads * TTT_MEETING_STEP));
     ST_TRY(ST_TAKE(slab, &t->scale, 3 * r->heads));
     ST_TRY(ST_TAKE(slab, &t->muon, 2 * sti_ttt_muon_tape(r) / STI_NS_STEPS));
     return st_ok();
@@ -254,13 +254,32 @@ static st_status teach_run(st_stream *q, const st_ttt_state *s, const sti_ttt_vi
     const float beta = s->summed > 0 ? 1.0f : 0.0f;
     ST_TRY(ttt_weight_product(q, r->heads, s->gradient, set, t->pair, n * 2 * h, x->k,
                               x->head_step, 2 * h, n, d, beta));
-    ST_TRY(ttt_weight_product(q, r->heads, s->gradient + 2 * h * d, set, x->v, x->head_step,
-                              t->hidden, n * h, d, n, h, beta));
+    return ttt_weight_product(q, r->heads, s->gradient + 2 * h * d, set, x->v, x->head_step,
+                              t->hidden, n * h, d, n, h, beta);
+}
+
+static st_status sum_run(st_stream *q, const st_ttt_state *s, const sti_ttt_view *x)
+{
     if (!s->momentum)
         return st_ok();
-    sum_gates<<<(unsigned)r->heads, 1024, 0, sti_cuda(q)>>>(s->mu_sum, x->mu, x->gate_step, n,
-                                                            s->summed > 0);
+    sum_gates<<<(unsigned)s->rule.heads, 1024, 0, sti_cuda(q)>>>(s->mu_sum, x->mu, x->gate_step,
+                                                                 x->count, s->summed > 0);
     return sti_launched("ttt sum_gates");
+}
+
+/* Where reading and teaching meet the weights anew, they run beside each other. */
+static st_status meet_weights(st_stream *q, const st_ttt_state *s, const sti_ttt_view *x,
+                              const ttt_tokens *read, const ttt_tokens *teach)
+{
+    if (!teach)
+        return read_run(q, &s->rule, x, read);
+    return run_beside(
+        q,
+        [&] {
+            ST_TRY(sum_run(q, s, x));
+            return read ? read_run(q, &s->rule, x, read) : st_ok();
+        },
+        [&] { return teach_run(q, s, x, teach); });
 }
 
 static ttt_tokens tokens_get(const st_ttt_state *s, const sti_ttt_view *x, const void *first,
@@ -289,14 +308,13 @@ extern "C" st_status sti_ttt_run_device(st_stream *q, st_ttt_state *s, const sti
                        (!teaches || sti_ttt_hopper_tokens_fit(q->device, r, &teach));
     if (fused)
         ST_TRY(sti_ttt_hopper_tokens(q, r, teaches ? &teach : NULL, reads ? &read : NULL));
+    /* pair serves both, so without fused products reading comes first. */
     if (reads && !fused)
         ST_TRY(read_plainly(q, r, &read));
-    if (reads)
-        ST_TRY(read_run(q, r, x, &read));
     if (teaches && !fused)
         ST_TRY(teach_plainly(q, r, &teach));
-    if (teaches)
-        ST_TRY(teach_run(q, s, x, &teach));
+    if (reads || teaches)
+        ST_TRY(meet_weights(q, s, x, reads ? &read : NULL, teaches ? &teach : NULL));
     st_slab_rewind(scratch, mark);
     return st_ok();
 }

@@ -21,7 +21,7 @@ typedef struct ttt_update {
     bf16        *muon;          /* X A B of each step (taped), or of two                        */
     float       *part;          /* (3H,TTT_PARTS) parts of |M|^2                                */
     float       *row_part;      /* (3H,d,2) parts of the squares of rows                        */
-    uint32_t    *meeting;       /* (3H) blocks that reached the next step, zero at launch       */
+    uint32_t    *meeting;       /* (3H,TTT_MEETING_STEP) scratch: arrivals at the steps         */
     bool         taped;
     bool         first;         /* of its sequence: there is no M yet, whatever `momentum` holds */
 } ttt_update;
@@ -30,16 +30,21 @@ typedef struct ttt_update {
 typedef struct ttt_update_back {
     const float *moment;        /* a layer  gradient of N, what Newton-Schulz made              */
     bf16        *narrow;        /* a layer  gradient of the chunk's sums                        */
-    bf16        *squares;       /* TTT_BACK_SQUARES layers of scratch; the first may be narrow  */
+    bf16        *squares;       /* TTT_BACK_SQUARES layers of scratch; narrow may be the first  */
     float       *carry;         /* a layer  in: m_{c+1} Mbar_{c+1}; out: m_c Mbar_c             */
-    float       *gate, *part;   /* (3H,TTT_PARTS) out: parts of the gate's gradient; scratch    */
-    uint32_t    *meeting;       /* (3H)     scratch                                             */
+    float       *gate;          /* (3H,TTT_PARTS) out: parts of the gate's gradient; those that
+                                   the body has no blocks for stay as they were, zero            */
+    float       *part;          /* (3H,TTT_PARTS) scratch: parts of <M, Y>                      */
+    uint32_t    *meeting;       /* (3H,TTT_MEETING_STEP) scratch: arrivals at the steps         */
     const bf16  *muon;          /* the tape of the update: X A B of each step                   */
     const float *m, *m_before;  /* M of this update; of the one before, NULL for the first      */
     const float *mean, *scale;  /* (H), (3H) gate; 1 / (|M| + eps)                              */
 } ttt_update_back;
 
-enum { TTT_BACK_SQUARES = 4 };
+enum {
+    TTT_BACK_SQUARES = 4,
+    TTT_MEETING_STEP = 32,      /* matrices never wait for each other, nor for each other's line */
+};
 
 /* True when the fused bodies can serve this rule on this card. */
 bool sti_ttt_hopper_fits(const sti_device *device, const st_ttt_rule *rule);

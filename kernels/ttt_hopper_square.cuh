@@ -17,7 +17,7 @@
  * multiply, 64 rows of a tile each. Four more slots behind a tile's operands bring what is added to
  * it, 64 columns each, and take away what was made: a tile and its mirror image, or a wide tile.
  *
- * At 512 a side a product takes 2.2 us, and what lies between two of them about as long: staging,
+ * At 512 a side a symmetric product takes 2.2 us, and what lies between two steps longer: staging,
  * the way to L2, the meeting and the way back. So all of that is as short as it can be made.
  */
 #ifndef ST_KERNELS_TTT_HOPPER_SQUARE_CUH
@@ -45,7 +45,19 @@ typedef struct square_memory {
     uint64_t full[SLOTS], empty[SLOTS];
 } square_memory;
 
-enum { SQUARE_SHARED_BYTES = sizeof(square_memory) + 1024 };
+enum {
+    SQUARE_SHARED_BYTES = sizeof(square_memory) + 1024,
+    SQUARE_STATIC_BYTES = 1024,     /* at most, of the sums beside it */
+    /* Of 65,536 registers 384 threads get 168 each; those that feed give most of theirs away. */
+    FEED_REGISTERS = 40,
+    MULTIPLY_REGISTERS = 232,
+};
+static_assert(SQUARE_SHARED_BYTES + SQUARE_STATIC_BYTES <= 232448, "a Hopper block's memory");
+static_assert(128 * FEED_REGISTERS + CONSUMERS * MULTIPLY_REGISTERS <= 168 * THREADS,
+              "setmaxnreg would wait forever");
+static_assert((int)SIDE == (int)TILE_ROWS, "a tile's rows are one slot's");
+static_assert((SIDE_MAX / SIDE) * (SIDE_MAX / SIDE) / 2 <= (int)TTT_PARTS,
+              "each rank with a wide tile has a part");
 
 /* Blocks of one matrix: a tile of a symmetric step each. */
 static inline int square_ranks(int64_t side)
@@ -82,13 +94,14 @@ static inline st_status square_launch(st_stream *q, const void *kernel, const ch
 
 /* --- meeting ------------------------------------------------------------------------------ */
 
+/* Until so many have arrived, whose writes this thread sees then. Copies in need a
+ * fence_async_global behind it. */
 static __device__ __forceinline__ void wait_for(const uint32_t *meeting, int goal)
 {
     uint32_t seen;
     do
         asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(meeting) : "memory");
     while (seen < (uint32_t)goal);
-    fence_async();
 }
 
 /* By one thread, after the writes it stands for were ordered before it; releases them all. */
@@ -100,19 +113,22 @@ static __device__ __forceinline__ void arrive(uint32_t *meeting)
 /* Where a block stands. */
 typedef struct seat {
     uint32_t *meeting;
-    int       matrix, rank, side;
+    int       matrices, matrix;     /* of the layer; its own */
+    int       rank, side;
     int       squares, wides;       /* ranks with a tile of a symmetric, of a wide step */
     int       row, col;             /* the tile of a symmetric step, in units of SIDE */
     int       wide_row, wide_col;   /* and of a wide one */
 } seat;
 
-static __device__ __forceinline__ seat seat_get(uint32_t *meeting, int first_matrix, int side)
+static __device__ __forceinline__ seat seat_get(uint32_t *meeting, int matrices, int first_matrix,
+                                                int side)
 {
     seat at;
+    at.matrices = matrices;
     const int blocks = side / SIDE;
     at.squares = blocks * (blocks + 1) / 2, at.wides = blocks * blocks / 2;
     at.matrix = first_matrix + (int)blockIdx.x / at.squares, at.rank = blockIdx.x % at.squares;
-    at.meeting = meeting + at.matrix, at.side = side;
+    at.meeting = meeting + at.matrix * TTT_MEETING_STEP, at.side = side;
     int row = 0, left = at.rank;
     for (; left >= blocks - row; row++)
         left -= blocks - row;
@@ -121,11 +137,11 @@ static __device__ __forceinline__ seat seat_get(uint32_t *meeting, int first_mat
     return at;
 }
 
-/* How many arrivals come before step `step` of the chain's turn k (two symmetric steps and a wide
+/* How many arrivals come before step `which` of the chain's turn k (two symmetric steps and a wide
  * one to a turn), after `before` others. A tile is as many arrivals as there are warpgroups. */
-static __device__ __forceinline__ int goal_of(const seat &at, int before, int k, int step)
+static __device__ __forceinline__ int goal_of(const seat &at, int before, int k, int which)
 {
-    return before + GROUPS * (k * (2 * at.squares + at.wides) + step * at.squares);
+    return before + GROUPS * (k * (2 * at.squares + at.wides) + which * at.squares);
 }
 
 /* --- feeding ------------------------------------------------------------------------------ */
@@ -136,12 +152,20 @@ typedef struct square {
     int                plane;
 } square;
 
+/* The block's own matrix in layer `layer` of a map's planes. */
+static __device__ __forceinline__ square square_at(const CUtensorMap *map, const seat &at,
+                                                   int layer)
+{
+    const square x = {map, layer * at.matrices + at.matrix};
+    return x;
+}
+
 typedef struct ring {
     int      slot;
     uint32_t parity;
 } ring;
 
-static __device__ __forceinline__ void step(ring *at)
+static __device__ __forceinline__ void next_slot(ring *at)
 {
     if (++at->slot == SLOTS)
         at->slot = 0, at->parity ^= 1;
@@ -158,7 +182,7 @@ static __device__ __forceinline__ int claim(feeder *f)
 {
     const int slot = f->at.slot;
     barrier_wait(&f->s->empty[slot], f->at.parity ^ 1);
-    step(&f->at);
+    next_slot(&f->at);
     return slot;
 }
 
@@ -182,6 +206,24 @@ static __device__ __forceinline__ void bring_columns(feeder *f, square x, int co
                 col * SIDE + b * TILE_COLS, row, x.plane);
 }
 
+/* What will be fed soon is asked into L2: 128 rows, or the wide tile's rows of an f32 matrix. While
+ * blocks meet, memory has nothing else to do. */
+static __device__ __forceinline__ void foresee_rows(const seat &at, square x, int row)
+{
+#pragma unroll 1
+    for (int i = 0; i < at.side; i += TILE_COLS)
+        for (int b = 0; b < 2; b++)
+            box_prefetch(x.map, i, row * SIDE + b * TILE_COLS, x.plane);
+}
+
+static __device__ __forceinline__ void foresee_wide(const seat &at, const float *x)
+{
+    const int64_t row = (int64_t)at.matrix * at.side + at.wide_row * SIDE;
+#pragma unroll 1
+    for (int r = 0; r < SIDE; r++)
+        prefetch(x + (row + r) * at.side + at.wide_col * SIDE, 2 * SIDE * sizeof *x);
+}
+
 /* The slots through which a tile leaves; `addend` comes in the first ones. */
 static __device__ __forceinline__ void feed_end(feeder *f, const square *addend, int tiles,
                                                 int row, int col)
@@ -196,8 +238,9 @@ static __device__ __forceinline__ void feed_end(feeder *f, const square *addend,
 
 /* P Q^T + Q P^T, or P P^T when P = Q. A diagonal tile needs each row of tiles once. */
 static __device__ __forceinline__ void feed_symmetric(feeder *f, const seat &at, square p,
-                                                      square q, bool paired, const square *addend)
+                                                      square q, const square *addend)
 {
+    const bool paired = p.map != q.map || p.plane != q.plane;
     for (int i = 0; i < at.side; i += TILE_COLS) {
         bring_rows(f, p, at.row, i);
         if (at.row != at.col || paired)
@@ -267,14 +310,14 @@ static __device__ __forceinline__ int receive(consumer *me)
 {
     const int slot = me->at.slot;
     barrier_wait(&me->s->full[slot], me->at.parity);
-    step(&me->at);
+    next_slot(&me->at);
     return slot;
 }
 
 /* This warp is done with `count` slots from `from` on. */
 static __device__ __forceinline__ void release(consumer *me, ring *from, int count)
 {
-    for (int n = 0; n < count; n++, step(from))
+    for (int n = 0; n < count; n++, next_slot(from))
         if (threadIdx.x % 32 == 0)
             barrier_arrive(&me->s->empty[from->slot]);
 }
@@ -294,6 +337,7 @@ static __device__ __forceinline__ void multiply_square(float (&d)[64], consumer 
 {
     ring before = me->at;
     clear(d);
+#pragma unroll 1
     for (int i = 0; i < steps; i++) {
         const int left = receive(me), right = slots == 2 ? receive(me) : left;
         const unsigned char *l = me->s->slot[left], *r = me->s->slot[right];
@@ -323,6 +367,7 @@ static __device__ __forceinline__ void multiply_wide(float (&d)[2][64], consumer
     ring before = me->at;
     clear(d[0]);
     clear(d[1]);
+#pragma unroll 1
     for (int i = 0; i < steps; i++) {
         const int left = receive(me), right0 = receive(me), right1 = receive(me);
         const uint64_t a = operand(me->s->slot[left] + me->group * BOX_BYTES, false);

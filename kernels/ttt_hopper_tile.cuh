@@ -58,8 +58,11 @@ static __device__ __forceinline__ void finish(consumer *me, const seat &at, ring
     release(me, &from, STAGED);
 }
 
+typedef enum pairing { ALONE, PAIRED } pairing;     /* P P^T, or P Q^T + Q P^T */
+typedef enum addition { BARE, ADDED } addition;
+
 /* A symmetric tile and its mirror image leave; the addend stands where the tile goes. */
-template <bool ADDED>
+template <addition ADD>
 static __device__ __forceinline__ void leave_square(const float (&d)[64], consumer *me,
                                                     const seat &at, square to, float scale_addend,
                                                     float scale)
@@ -73,7 +76,7 @@ static __device__ __forceinline__ void leave_square(const float (&d)[64], consum
         const float *x = d + 4 * j;
         const uint32_t here = staged(me, j);
         uint4 y;
-        if (ADDED) {
+        if (ADD == ADDED) {
             const uint4 z = matrices_load(here);
             y.x = pack(fmaf(scale, x[0], scale_addend * low_of(z.x)),
                        fmaf(scale, x[1], scale_addend * high_of(z.x)));
@@ -84,7 +87,8 @@ static __device__ __forceinline__ void leave_square(const float (&d)[64], consum
             y.w = pack(fmaf(scale, x[6], scale_addend * low_of(z.w)),
                        fmaf(scale, x[7], scale_addend * high_of(z.w)));
         } else {
-            y = make_uint4(pack(x[0], x[1]), pack(x[2], x[3]), pack(x[4], x[5]), pack(x[6], x[7]));
+            y = make_uint4(pack(scale * x[0], scale * x[1]), pack(scale * x[2], scale * x[3]),
+                           pack(scale * x[4], scale * x[5]), pack(scale * x[6], scale * x[7]));
         }
         matrices_store(here, y);
         if (mirrored)
@@ -147,18 +151,18 @@ static __device__ __forceinline__ void leave_wide(const float (&d)[2][64], consu
 }
 
 /* This block's tile of a symmetric step. */
-template <bool PAIRED, bool ADDED>
+template <pairing PAIR, addition ADD>
 static __device__ __forceinline__ void run_symmetric(consumer *me, const seat &at, square to,
                                                      float scale_addend, float scale)
 {
     const bool diagonal = at.row == at.col;
     const int  steps = at.side / TILE_COLS;
     float d[64];
-    if (PAIRED && diagonal)
+    if (PAIR == PAIRED && diagonal)
         multiply_square<true>(d, me, steps, 2);
     else
-        multiply_square<false>(d, me, PAIRED ? 2 * steps : steps, diagonal ? 1 : 2);
-    leave_square<ADDED>(d, me, at, to, scale_addend, scale);
+        multiply_square<false>(d, me, PAIR == PAIRED ? 2 * steps : steps, diagonal ? 1 : 2);
+    leave_square<ADD>(d, me, at, to, scale_addend, scale);
 }
 
 /* --- a wide tile by rows ------------------------------------------------------------------ */
@@ -168,11 +172,15 @@ static __device__ __forceinline__ void run_symmetric(consumer *me, const seat &a
  * lines; as products hold a tile, it would see pieces of 32 bytes. */
 typedef float4 wide_rows[16][2];
 
-/* Where a lane's numbers stand: row 0, its first column. */
+/* The warp's row 0 among all rows of the layer, and where a lane's first number of it stands. */
+static __device__ __forceinline__ int64_t rows_first(const seat &at)
+{
+    return at.matrix * at.side + at.wide_row * SIDE + (int)threadIdx.x / 32 * 16;
+}
+
 static __device__ __forceinline__ int64_t rows_place(const seat &at)
 {
-    const int64_t row = at.matrix * at.side + at.wide_row * SIDE + (int)threadIdx.x / 32 * 16;
-    return row * at.side + at.wide_col * SIDE + threadIdx.x % 32 * 4;
+    return rows_first(at) * at.side + at.wide_col * SIDE + threadIdx.x % 32 * 4;
 }
 
 static __device__ __forceinline__ int64_t row_step(const seat &at, int r, int half)
@@ -181,8 +189,11 @@ static __device__ __forceinline__ int64_t row_step(const seat &at, int r, int ha
 }
 
 enum { ROW_BYTES = 2 * SIDE * 4 + 32 };     /* 32 more keep eight rows out of each other's banks */
+static_assert(CONSUMERS / 2 * (int)ROW_BYTES <= SLOTS * (int)TILE_BYTES, "16 rows of each warp");
 
-/* In the ring's memory, of which nobody may have need: own row 0 of this warp. */
+/* Own row 0 of this warp, in the ring's memory. Before the chain nothing is fed until this block's
+ * first tile has left (and `send` then orders these accesses before the copy engine's); behind it
+ * all that was fed has arrived, and is never released, so that nothing more is. */
 static __device__ __forceinline__ uint32_t rows_memory(const consumer *me)
 {
     return me->slots + threadIdx.x / 32 * 16 * ROW_BYTES;
@@ -226,29 +237,29 @@ static __device__ __forceinline__ void rows_become(float (&d)[2][64], const wide
     meet(MEET_CONSUMERS, CONSUMERS);
 }
 
-static __device__ __forceinline__ float4 row_load(const float *x)
+static __device__ __forceinline__ float4 four_load(const float *x)
 {
     return *reinterpret_cast<const float4 *>(x);
 }
 
-static __device__ __forceinline__ void row_store(float *x, float4 y)
+static __device__ __forceinline__ void four_store(float *x, float4 y)
 {
     *reinterpret_cast<float4 *>(x) = y;
 }
 
-static __device__ __forceinline__ void row_store(bf16 *x, float4 y)
+static __device__ __forceinline__ void four_store(bf16 *x, float4 y)
 {
     *reinterpret_cast<uint2 *>(x) = make_uint2(pack(y.x, y.y), pack(y.z, y.w));
 }
 
 /* sum + <x, y> */
-static __device__ __forceinline__ float row_dot(float sum, float4 x, float4 y)
+static __device__ __forceinline__ float four_dot(float sum, float4 x, float4 y)
 {
     return fmaf(x.x, y.x, fmaf(x.y, y.y, fmaf(x.z, y.z, fmaf(x.w, y.w, sum))));
 }
 
 /* a x + y */
-static __device__ __forceinline__ float4 row_add(float a, float4 x, float4 y)
+static __device__ __forceinline__ float4 four_add(float a, float4 x, float4 y)
 {
     return make_float4(fmaf(a, x.x, y.x), fmaf(a, x.y, y.y), fmaf(a, x.z, y.z),
                        fmaf(a, x.w, y.w));
@@ -267,6 +278,28 @@ static __device__ __forceinline__ float consumers_sum(float x)
 #pragma unroll
     for (int i = 0; i < CONSUMERS / 32; i++)
         sum += part[i];
+    return sum;
+}
+
+/* A sum over the matrix: each block with a wide tile tells its part and arrives, */
+static __device__ __forceinline__ void tell_part(float x, float *part, const seat &at)
+{
+    x = consumers_sum(x);
+    if (threadIdx.x == 0) {
+        part[at.matrix * TTT_PARTS + at.rank] = x;
+        arrive(at.meeting);
+    }
+}
+
+/* and when all have, adds them up in one order. */
+static __device__ __forceinline__ float sum_parts(const float *part, const seat &at, int goal)
+{
+    if (threadIdx.x == 0)
+        wait_for(at.meeting, goal);
+    meet(MEET_CONSUMERS, CONSUMERS);
+    float sum = 0.0f;
+    for (int i = 0; i < at.wides; i++)
+        sum += __ldcg(part + at.matrix * TTT_PARTS + i);
     return sum;
 }
 

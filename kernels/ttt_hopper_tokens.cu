@@ -173,7 +173,6 @@ static __global__ void __launch_bounds__(THREADS, 1)
             barrier_init(&s->empty[i], CLUSTER * WARPS);
         }
         barrier_init_done();
-        fence_async();
     }
     cluster_meet();
     if (threadIdx.x >= CONSUMERS) {

@@ -1,18 +1,18 @@
 /* ttt_hopper_update.cu - one update of all fast weights in one launch (spec 7.10, 7.11).
  *
  * Momentum, five Newton-Schulz steps and renorming are 17 steps that each need the one before, on
- * 12 matrices of 512 x 512: 3.2 GFLOP a product, 4 us at the card's best, so launches between them
- * would cost as much as the work.
+ * 12 matrices of 512 x 512. A full product of all is 4 us at the card's best, so launches between
+ * them would cost as much as the work.
  *
  *     M = g + m M                   parts of |M|^2            -- meet
  *     X = M / |M|                                             -- meet
  *     5 x  A = X X^T                symmetric                 -- meet
  *          B = b A + c A A          symmetric                 -- meet
- *          X = a X + B X            wide                      -- meet
+ *          X = a X + B X            wide                      -- meet, but for the last
  *     P += X                        parts of the rows' norms  -- meet
  *     W = length unit(P)
  *
- * M and P never leave the registers of the block whose tile they are.
+ * From M to X_0, and from the last X to W, a tile stays in the registers of its block.
  */
 #include "kernels/ttt_hopper_tile.cuh"
 
@@ -24,17 +24,16 @@ typedef struct update_args {
     float      ns[STI_NS_STEPS][3];
     int        matrices, first_matrix, side;
     float      chunk;
-    bool       prenorm, momentum, first;
+    bool       prenorm, momentum;
 } update_args;
 
 #ifdef STI_HOPPER
 
 /* X, A or B (0, 1, 2) of step k. */
 static __device__ __forceinline__ square muon_square(const CUtensorMap *map, const update_args &a,
-                                                     int k, int which, int matrix)
+                                                     int k, int which, const seat &at)
 {
-    const square x = {map, ((a.u.taped ? k : k % 2) * 3 + which) * a.matrices + matrix};
-    return x;
+    return square_at(map, at, (a.u.taped ? k : k % 2) * 3 + which);
 }
 
 /* Before the chain: each block's part of |M|^2, and its tile of X_0. */
@@ -51,51 +50,56 @@ static __device__ void feed(square_memory *s, const CUtensorMap *map, const upda
     if (at.rank < at.wides)
         feed_end(&f, NULL, 0, 0, 0);                /* for X_0 */
     for (int k = 0; k < STI_NS_STEPS; k++) {
-        const square X = muon_square(map, a, k, 0, at.matrix);
-        const square A = muon_square(map, a, k, 1, at.matrix);
-        const square B = muon_square(map, a, k, 2, at.matrix);
+        const square X = muon_square(map, a, k, 0, at);
+        const square A = muon_square(map, a, k, 1, at);
+        const square B = muon_square(map, a, k, 2, at);
         wait_for(at.meeting, goal_of(at, before, k, 0));
-        feed_symmetric(&f, at, X, X, false, NULL);
+        fence_async_global();
+        feed_symmetric(&f, at, X, X, NULL);
         wait_for(at.meeting, goal_of(at, before, k, 1));
-        feed_symmetric(&f, at, A, A, false, &A);
+        fence_async_global();
+        feed_symmetric(&f, at, A, A, &A);
         if (at.rank >= at.wides)
             continue;
         wait_for(at.meeting, goal_of(at, before, k, 2));
+        fence_async_global();
+        if (k == STI_NS_STEPS - 1)
+            foresee_wide(at, a.prenorm ? a.u.walk : a.u.weight);
         feed_wide(&f, at, B, X);
         feed_end(&f, &X, STAGED, at.wide_row, at.wide_col);
     }
 }
 
 /* m = this block's tile of M = g + m M; the answer is this thread's part of |M|^2. */
-static __device__ __forceinline__ float take_moment(wide_rows &m, const update_args &a,
+static __device__ __forceinline__ float read_moment(wide_rows &m, const update_args &a,
                                                     const seat &at, float mean)
 {
     const int64_t here = rows_place(at);
     float square = 0.0f;
 #pragma unroll
     for (int i = 0; i < 32; i++)
-        m[i / 2][i % 2] = row_load(a.u.gradient + here + row_step(at, i / 2, i % 2));
-    if (a.momentum && !a.first) {
+        m[i / 2][i % 2] = four_load(a.u.gradient + here + row_step(at, i / 2, i % 2));
+    if (a.momentum && !a.u.first) {
 #pragma unroll
         for (int first = 0; first < 32; first += 2 * BATCH) {
             float4 old[2 * BATCH];
 #pragma unroll
             for (int i = 0; i < 2 * BATCH; i++)
-                old[i] = row_load(a.u.momentum + here + row_step(at, (first + i) / 2, i % 2));
+                old[i] = four_load(a.u.momentum + here + row_step(at, (first + i) / 2, i % 2));
 #pragma unroll
             for (int i = 0; i < 2 * BATCH; i++)
-                m[(first + i) / 2][i % 2] = row_add(mean, old[i], m[(first + i) / 2][i % 2]);
+                m[(first + i) / 2][i % 2] = four_add(mean, old[i], m[(first + i) / 2][i % 2]);
         }
     }
 #pragma unroll
     for (int i = 0; i < 32; i++) {
         const float4  x = m[i / 2][i % 2];
         const int64_t to = here + row_step(at, i / 2, i % 2);
-        square = row_dot(square, x, x);
+        square = four_dot(square, x, x);
         if (a.momentum)
-            row_store(a.u.momentum + to, x);
+            four_store(a.u.momentum + to, x);
         if (a.u.tape_momentum)
-            row_store(a.u.tape_momentum + to, x);
+            four_store(a.u.tape_momentum + to, x);
     }
     return square;
 }
@@ -106,23 +110,14 @@ static __device__ __forceinline__ void begin_tile(float (&d)[2][64], const consu
 {
     wide_rows m;
     const float mean = a.momentum ? a.u.mu_sum[at.matrix / 3] / a.chunk : 0.0f;
-    float square = consumers_sum(take_moment(m, a, at, mean));
-    if (threadIdx.x == 0) {
-        a.u.part[at.matrix * TTT_PARTS + at.rank] = square;
-        if (at.rank == 0 && at.matrix % 3 == 0 && a.u.tape_mean)
-            a.u.tape_mean[at.matrix / 3] = mean;
-        arrive(at.meeting);
-    }
+    tell_part(read_moment(m, a, at, mean), a.u.part, at);
     rows_become(d, m, me);
-    if (threadIdx.x == 0)
-        wait_for(at.meeting, at.wides);
-    meet(MEET_CONSUMERS, CONSUMERS);
-    square = 0.0f;
-    for (int i = 0; i < at.wides; i++)
-        square += __ldcg(a.u.part + at.matrix * TTT_PARTS + i);
+    const float square = sum_parts(a.u.part, at, at.wides);
     const float scale = 1.0f / (sqrtf(square) + STI_NS_EPS);
     if (threadIdx.x == 0 && at.rank == 0 && a.u.tape_scale)
         a.u.tape_scale[at.matrix] = scale;
+    if (threadIdx.x == 0 && at.rank == 0 && at.matrix % 3 == 0 && a.u.tape_mean)
+        a.u.tape_mean[at.matrix / 3] = mean;
 #pragma unroll
     for (int i = 0; i < 128; i++)
         d[i / 64][i % 64] *= scale;
@@ -130,21 +125,21 @@ static __device__ __forceinline__ void begin_tile(float (&d)[2][64], const consu
 
 /* y, X of this block's tile, becomes Y = P + X or W + X; the block's part of each row's square is
  * told. */
-static __device__ __forceinline__ void take_walk(wide_rows &y, const update_args &a, const seat &at)
+static __device__ __forceinline__ void add_walk(wide_rows &y, const update_args &a, const seat &at)
 {
     const float  *base = (a.prenorm ? a.u.walk : a.u.weight) + rows_place(at);
-    const int64_t row = rows_place(at) / at.side;
+    const int64_t row = rows_first(at);
 #pragma unroll
     for (int first = 0; first < 16; first += BATCH) {
         float4 old[2 * BATCH];
 #pragma unroll
         for (int i = 0; i < 2 * BATCH; i++)
-            old[i] = row_load(base + row_step(at, first + i / 2, i % 2));
+            old[i] = four_load(base + row_step(at, first + i / 2, i % 2));
 #pragma unroll
         for (int i = 0; i < BATCH; i++) {
             float4 *x = y[first + i];
-            x[0] = row_add(1.0f, x[0], old[2 * i]), x[1] = row_add(1.0f, x[1], old[2 * i + 1]);
-            const float sum = warp_sum(row_dot(row_dot(0.0f, x[0], x[0]), x[1], x[1]));
+            x[0] = four_add(1.0f, x[0], old[2 * i]), x[1] = four_add(1.0f, x[1], old[2 * i + 1]);
+            const float sum = warp_sum(four_dot(four_dot(0.0f, x[0], x[0]), x[1], x[1]));
             if (threadIdx.x % 32 == 0)
                 a.u.row_part[(row + first + i) * 2 + at.wide_col / 2] = sum;
         }
@@ -155,7 +150,7 @@ static __device__ __forceinline__ void take_walk(wide_rows &y, const update_args
 static __device__ __forceinline__ void leave_weight(const wide_rows &y, const update_args &a,
                                                     const seat &at)
 {
-    const int64_t here = rows_place(at), own = here / at.side + threadIdx.x % 16;
+    const int64_t here = rows_place(at), own = rows_first(at) + threadIdx.x % 16;
     float square = 0.0f;                            /* of row lane % 16 */
     for (int half = 0; half < at.side / (2 * SIDE); half++)
         square += __ldcg(a.u.row_part + own * 2 + half);
@@ -169,12 +164,12 @@ static __device__ __forceinline__ void leave_weight(const wide_rows &y, const up
         const float4  x = y[i / 2][i % 2];
         const float4  w = make_float4(scale * x.x, scale * x.y, scale * x.z, scale * x.w);
         if (a.prenorm)
-            row_store(a.u.walk + to, x);
-        row_store(a.u.weight + to, w);
-        row_store(a.u.narrow + to, w);
+            four_store(a.u.walk + to, x);
+        four_store(a.u.weight + to, w);
+        four_store(a.u.narrow + to, w);
         if (a.u.tape_weight) {
-            row_store(a.u.tape_weight + to, w);
-            row_store(a.u.tape_narrow + to, w);
+            four_store(a.u.tape_weight + to, w);
+            four_store(a.u.tape_narrow + to, w);
         }
     }
 }
@@ -185,7 +180,7 @@ static __device__ __forceinline__ void end_tile(const float (&d)[2][64], const c
 {
     wide_rows y;
     rows_of(y, d, me);
-    take_walk(y, a, at);
+    add_walk(y, a, at);
     meet(MEET_CONSUMERS, CONSUMERS);
     if (threadIdx.x == 0) {
         arrive(at.meeting);
@@ -205,10 +200,10 @@ static __device__ void consume(square_memory *s, const CUtensorMap *map, const u
 #pragma unroll 1
     for (int k = -1; k < STI_NS_STEPS; k++) {
         if (k >= 0) {
-            const square A = muon_square(map, a, k, 1, at.matrix);
-            const square B = muon_square(map, a, k, 2, at.matrix);
-            run_symmetric<false, false>(&me, at, A, 0.0f, 1.0f);
-            run_symmetric<false, true>(&me, at, B, a.ns[k][1], a.ns[k][2]);
+            const square A = muon_square(map, a, k, 1, at);
+            const square B = muon_square(map, a, k, 2, at);
+            run_symmetric<ALONE, BARE>(&me, at, A, 0.0f, 1.0f);
+            run_symmetric<ALONE, ADDED>(&me, at, B, a.ns[k][1], a.ns[k][2]);
         }
         if (at.rank >= at.wides)
             continue;
@@ -221,7 +216,7 @@ static __device__ void consume(square_memory *s, const CUtensorMap *map, const u
         if (k >= 0)
             add_wide(d, &me, a.ns[k][0]);
         if (k < STI_NS_STEPS - 1)
-            leave_wide(d, &me, at, muon_square(map, a, k + 1, 0, at.matrix), from);
+            leave_wide(d, &me, at, muon_square(map, a, k + 1, 0, at), from);
         else
             end_tile(d, &me, at, a);
     }
@@ -235,14 +230,14 @@ static __global__ void __launch_bounds__(THREADS, 1)
 #ifdef STI_HOPPER
     extern __shared__ unsigned char raw[];
     square_memory *s = square_begin(raw);
-    const seat at = seat_get(a.u.meeting, a.first_matrix, a.side);
+    const seat at = seat_get(a.u.meeting, a.matrices, a.first_matrix, a.side);
     if (threadIdx.x >= CONSUMERS) {
-        registers_give<40>();
+        registers_give<FEED_REGISTERS>();
         if (threadIdx.x == CONSUMERS)
             feed(s, &muon, a, at);
         return;
     }
-    registers_take<232>();
+    registers_take<MULTIPLY_REGISTERS>();
     consume(s, &muon, a, at);
 #endif
 }
@@ -269,8 +264,8 @@ st_status sti_ttt_hopper_update(st_stream *q, const st_ttt_rule *r, const ttt_up
     a.chunk = (float)r->chunk;
     a.prenorm = r->norm == ST_TTT_PRENORM;
     a.momentum = r->momentum == ST_TTT_MOMENTUM;
-    a.first = u->first;
-    ST_TRY(st_fill_bytes(q, u->meeting, 0, (size_t)matrices * sizeof *u->meeting));
+    ST_TRY(st_fill_bytes(q, u->meeting, 0,
+                         (size_t)(matrices * TTT_MEETING_STEP) * sizeof *u->meeting));
     void *args[] = {&muon, &a};
     return square_launch(q, (const void *)update, "ttt update", d, matrices, args,
                          &a.first_matrix);

@@ -26,27 +26,29 @@ typedef struct update_back_args {
 #ifdef STI_HOPPER
 
 /* X, A or B (0, 1, 2) of step k on the tape. */
-static __device__ __forceinline__ square taped(const CUtensorMap *map, const update_back_args &a,
-                                               int k, int which, int matrix)
+static __device__ __forceinline__ square taped(const CUtensorMap *map, const seat &at, int k,
+                                               int which)
 {
-    const square x = {map, (k * 3 + which) * a.matrices + matrix};
-    return x;
+    return square_at(map, at, k * 3 + which);
 }
 
-/* Scratch: Y of even and of odd steps, T, Z. */
-enum { Y_EVEN, Y_ODD, T_PLANE, Z_PLANE };
-
-static __device__ __forceinline__ square made(const CUtensorMap *map, const update_back_args &a,
-                                              int which, int matrix)
-{
-    const square x = {map, which * a.matrices + matrix};
-    return x;
-}
+/* Layers of the scratch: Y of even and of odd steps, T, Z. */
+enum { Y_EVEN, Y_ODD, T_LAYER, Z_LAYER };
 
 /* Before the chain: each block's tile of Y. */
 static __device__ __forceinline__ int arrivals_before(const seat &at)
 {
     return GROUPS * at.wides;
+}
+
+/* What the last step's tile will meet. */
+static __device__ __forceinline__ void foresee_end(const seat &at, const update_back_args &a)
+{
+    foresee_wide(at, a.u.m);
+    if (a.momentum)
+        foresee_wide(at, a.u.carry);
+    if (a.momentum && a.u.m_before)
+        foresee_wide(at, a.u.m_before);
 }
 
 static __device__ void feed(square_memory *s, const CUtensorMap *tape, const CUtensorMap *scratch,
@@ -55,19 +57,29 @@ static __device__ void feed(square_memory *s, const CUtensorMap *tape, const CUt
     feeder f = {s, {0, 0}};
     if (at.rank < at.wides)
         feed_end(&f, NULL, 0, 0, 0);                /* for the first Y */
-    const square T = made(scratch, a, T_PLANE, at.matrix);
-    const square Z = made(scratch, a, Z_PLANE, at.matrix);
+    const square T = square_at(scratch, at, T_LAYER);
+    const square Z = square_at(scratch, at, Z_LAYER);
     for (int k = STI_NS_STEPS - 1, turn = 0; k >= 0; k--, turn++) {
-        const square X = taped(tape, a, k, 0, at.matrix), A = taped(tape, a, k, 1, at.matrix);
-        const square B = taped(tape, a, k, 2, at.matrix);
-        const square Y = made(scratch, a, k % 2 ? Y_ODD : Y_EVEN, at.matrix);
+        const square X = taped(tape, at, k, 0), A = taped(tape, at, k, 1);
+        const square B = taped(tape, at, k, 2);
+        const square Y = square_at(scratch, at, k % 2 ? Y_ODD : Y_EVEN);
+        foresee_rows(at, X, at.row);
+        foresee_rows(at, X, at.col);
         wait_for(at.meeting, goal_of(at, arrivals_before(at), turn, 0));
-        feed_symmetric(&f, at, Y, X, true, NULL);
+        fence_async_global();
+        feed_symmetric(&f, at, Y, X, NULL);
+        foresee_rows(at, A, at.row);
+        foresee_rows(at, A, at.col);
         wait_for(at.meeting, goal_of(at, arrivals_before(at), turn, 1));
-        feed_symmetric(&f, at, T, A, true, &T);
+        fence_async_global();
+        feed_symmetric(&f, at, T, A, &T);
         if (at.rank >= at.wides)
             continue;
+        foresee_rows(at, B, at.wide_row);
+        if (k == 0)
+            foresee_end(at, a);
         wait_for(at.meeting, goal_of(at, arrivals_before(at), turn, 2));
+        fence_async_global();
         feed_wide(&f, at, Z, X);
         feed_wide(&f, at, B, Y);
         feed_end(&f, &Y, STAGED, at.wide_row, at.wide_col);
@@ -82,7 +94,7 @@ static __device__ __forceinline__ void begin_tile(float (&d)[2][64], const consu
     const float *from = a.u.moment + rows_place(at);
 #pragma unroll
     for (int i = 0; i < 32; i++)
-        y[i / 2][i % 2] = row_load(from + row_step(at, i / 2, i % 2));
+        y[i / 2][i % 2] = four_load(from + row_step(at, i / 2, i % 2));
     rows_become(d, y, me);
 }
 
@@ -97,22 +109,14 @@ static __device__ __forceinline__ float dot_moment(const wide_rows &y, const sea
         float4 x[4 * BATCH];
 #pragma unroll
         for (int i = 0; i < 4 * BATCH; i++)
-            x[i] = row_load(m + row_step(at, (first + i) / 2, i % 2));
+            x[i] = four_load(m + row_step(at, (first + i) / 2, i % 2));
 #pragma unroll
         for (int i = 0; i < 4 * BATCH; i++)
-            sum = row_dot(sum, x[i], y[(first + i) / 2][i % 2]);
+            sum = four_dot(sum, x[i], y[(first + i) / 2][i % 2]);
     }
-    sum = consumers_sum(sum);
-    if (threadIdx.x == 0) {
-        a.u.part[at.matrix * TTT_PARTS + at.rank] = sum;
-        arrive(at.meeting);
-        wait_for(at.meeting, goal_of(at, arrivals_before(at), STI_NS_STEPS - 1, 2) + at.wides);
-    }
-    meet(MEET_CONSUMERS, CONSUMERS);
-    sum = 0.0f;
-    for (int i = 0; i < at.wides; i++)
-        sum += __ldcg(a.u.part + at.matrix * TTT_PARTS + i);
-    return sum;
+    tell_part(sum, a.u.part, at);
+    return sum_parts(a.u.part, at,
+                     goal_of(at, arrivals_before(at), STI_NS_STEPS - 1, 2) + at.wides);
 }
 
 /* Mbar of this block's tile, made of Y, leaves in bf16; the update before gets its carry, and the
@@ -132,19 +136,19 @@ static __device__ __forceinline__ void leave_moment(const wide_rows &y, const se
 #pragma unroll
         for (int i = 0; i < 2 * BATCH; i++) {
             const int64_t from = here + row_step(at, (first + i) / 2, i % 2);
-            m[i] = row_load(a.u.m + from);
-            carry[i] = a.momentum ? row_load(a.u.carry + from) : zero;
-            before[i] = a.momentum && a.u.m_before ? row_load(a.u.m_before + from) : zero;
+            m[i] = four_load(a.u.m + from);
+            carry[i] = a.momentum ? four_load(a.u.carry + from) : zero;
+            before[i] = a.momentum && a.u.m_before ? four_load(a.u.m_before + from) : zero;
         }
 #pragma unroll
         for (int i = 0; i < 2 * BATCH; i++) {
             const int64_t to = here + row_step(at, (first + i) / 2, i % 2);
-            const float4  g = row_add(scale, y[(first + i) / 2][i % 2],
-                                      row_add(-turn, m[i], carry[i]));
-            gate = row_dot(gate, g, before[i]);
+            const float4  g = four_add(scale, y[(first + i) / 2][i % 2],
+                                      four_add(-turn, m[i], carry[i]));
+            gate = four_dot(gate, g, before[i]);
             if (a.momentum)
-                row_store(a.u.carry + to, row_add(mean, g, zero));
-            row_store(a.u.narrow + to, g);
+                four_store(a.u.carry + to, four_add(mean, g, zero));
+            four_store(a.u.narrow + to, g);
         }
     }
     gate = consumers_sum(gate);
@@ -152,7 +156,8 @@ static __device__ __forceinline__ void leave_moment(const wide_rows &y, const se
         a.u.gate[at.matrix * TTT_PARTS + at.rank] = gate;
 }
 
-/* d = the last Y. */
+/* d = the last Y. No narrow before dot_moment's meeting: narrow may be Y_EVEN, and other blocks
+ * read that until they come there. */
 static __device__ __forceinline__ void end_tile(const float (&d)[2][64], const consumer *me,
                                                 const seat &at, const update_back_args &a)
 {
@@ -166,13 +171,13 @@ static __device__ void consume(square_memory *s, const CUtensorMap *tape,
                                const seat &at)
 {
     consumer me = consumer_get(s);
-    const square T = made(scratch, a, T_PLANE, at.matrix);
-    const square Z = made(scratch, a, Z_PLANE, at.matrix);
+    const square T = square_at(scratch, at, T_LAYER);
+    const square Z = square_at(scratch, at, Z_LAYER);
 #pragma unroll 1
     for (int k = STI_NS_STEPS; k >= 0; k--) {       /* k: the step whose X's gradient is made */
         if (k < STI_NS_STEPS) {
-            run_symmetric<true, false>(&me, at, T, 0.0f, 1.0f);
-            run_symmetric<true, true>(&me, at, Z, a.ns[k][1], a.ns[k][2]);
+            run_symmetric<PAIRED, BARE>(&me, at, T, 0.0f, 1.0f);
+            run_symmetric<PAIRED, ADDED>(&me, at, Z, a.ns[k][1], a.ns[k][2]);
         }
         if (at.rank >= at.wides)
             continue;
@@ -185,7 +190,7 @@ static __device__ void consume(square_memory *s, const CUtensorMap *tape,
         if (k < STI_NS_STEPS)
             add_wide(d, &me, a.ns[k][0]);
         if (k > 0)
-            leave_wide(d, &me, at, made(scratch, a, k % 2 ? Y_EVEN : Y_ODD, at.matrix), from);
+            leave_wide(d, &me, at, square_at(scratch, at, k % 2 ? Y_EVEN : Y_ODD), from);
         else
             end_tile(d, &me, at, a);
     }
@@ -201,14 +206,14 @@ static __global__ void __launch_bounds__(THREADS, 1)
 #ifdef STI_HOPPER
     extern __shared__ unsigned char raw[];
     square_memory *s = square_begin(raw);
-    const seat at = seat_get(a.u.meeting, a.first_matrix, a.side);
+    const seat at = seat_get(a.u.meeting, a.matrices, a.first_matrix, a.side);
     if (threadIdx.x >= CONSUMERS) {
-        registers_give<40>();
+        registers_give<FEED_REGISTERS>();
         if (threadIdx.x == CONSUMERS)
             feed(s, &tape, &scratch, a, at);
         return;
     }
-    registers_take<232>();
+    registers_take<MULTIPLY_REGISTERS>();
     consume(s, &tape, &scratch, a, at);
 #endif
 }
@@ -227,8 +232,8 @@ st_status sti_ttt_hopper_update_back(st_stream *q, const st_ttt_rule *r, const t
         a.ns[i / 3][i % 3] = STI_NS[i / 3][i % 3];
     a.matrices = (int)matrices, a.side = (int)d;
     a.momentum = r->momentum == ST_TTT_MOMENTUM;
-    ST_TRY(st_fill_bytes(q, u->meeting, 0, (size_t)matrices * sizeof *u->meeting));
-    ST_TRY(st_fill_bytes(q, u->gate, 0, (size_t)matrices * TTT_PARTS * sizeof *u->gate));
+    ST_TRY(st_fill_bytes(q, u->meeting, 0,
+                         (size_t)(matrices * TTT_MEETING_STEP) * sizeof *u->meeting));
     void *args[] = {&tape, &scratch, &a};
     return square_launch(q, (const void *)update_back, "ttt update_back", d, matrices, args,
                          &a.first_matrix);

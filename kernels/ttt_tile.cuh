@@ -33,10 +33,11 @@ static __device__ __forceinline__ void fence_async_shared()
     asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
-/* The same in all memory, which takes longer. */
-static __device__ __forceinline__ void fence_async()
+/* The same in global memory: what this thread has waited for comes before its later copies in. (One
+ * fence for both kinds of memory would wait for all the thread ever wrote.) */
+static __device__ __forceinline__ void fence_async_global()
 {
-    asm volatile("fence.proxy.async;" ::: "memory");
+    asm volatile("fence.proxy.async.global;" ::: "memory");
 }
 
 /* `count` threads of the block meet at hardware barrier `id` (0 is __syncthreads). */
@@ -150,6 +151,19 @@ static __device__ __forceinline__ void copy_out(const CUtensorMap *map, const vo
 static __device__ __forceinline__ void copy_out_wait()
 {
     asm volatile("cp.async.bulk.commit_group;\ncp.async.bulk.wait_group 0;" ::: "memory");
+}
+
+/* A box on its way to L2, for whoever copies it in later. */
+static __device__ __forceinline__ void box_prefetch(const CUtensorMap *map, int x, int y, int z)
+{
+    asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global.tile [%0, {%1, %2, %3}];" ::"l"(map),
+                 "r"(x), "r"(y), "r"(z) : "memory");
+}
+
+/* `bytes` as they lie: a multiple of 16, as is the address. */
+static __device__ __forceinline__ void prefetch(const void *from, uint32_t bytes)
+{
+    asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(bytes) : "memory");
 }
 
 /* An operand's first 16 of K, and the way from one 16 to the next. */
