@@ -305,7 +305,8 @@ static __global__ void __launch_bounds__(WIDTH, 1)
 
     const bf16 *x = (const bf16 *)l.x + source_channel(p, l, c);
     const int   block = (int)blockIdx.z - grid_blocks;
-    for (int64_t n = in_grid ? blockIdx.z : 0; n < (in_grid ? p.G : 1); n += grid_blocks) {
+    for (int64_t n = in_grid ? blockIdx.z : 0; n < (in_grid ? p.G : 1);
+         n += in_grid ? grid_blocks : 1) {
         const int from = block * REST_SUMS;
         const int count = in_grid ? p.grids[n].h * p.grids[n].w : min(REST_SUMS, (int)p.R - from);
 #pragma unroll 4

@@ -1,8 +1,7 @@
-/* Rotary, head norms, gates, read-out and prep on the device against their CPU bodies. */
+/* Rotary, head norms, gates and read-out on the device against their CPU bodies. */
 #include "twins/twin.h"
 
 #include "kernels/gates.h"
-#include "kernels/prep.h"
 #include "kernels/rotary.h"
 
 /* Bytes of the test on the device, until st_slab_free. */
@@ -306,127 +305,10 @@ static void readouts_repeat(void **state)
     twin_clear(f);
 }
 
-/* Three videos, 3 grids of 3x4, 2 grids of 1x7 and 3 grids of 2x33, among text; then the same
- * tokens unmixed. */
-enum { T = 3 * 12 + 2 * 7 + 3 * 66 + 50, GRIDS = 8, REST = 50 };
-
-static const st_grid grids[GRIDS] = {{1, 3, 4, 1, 15}, {15, 3, 4, 1, 30}, {30, 3, 4, 15, 30},
-                                     {45, 1, 7, 45, 52}, {52, 1, 7, 45, 52}, {60, 2, 33, 60, 127},
-                                     {127, 2, 33, 60, 200}, {200, 2, 33, 127, 200}};
-
-static void rest_rows(int32_t rest[REST])
-{
-    int count = 0;
-    for (int32_t t = 0; t < T; t++) {
-        bool in_grid = false;
-        for (int g = 0; g < GRIDS; g++)
-            in_grid |= t >= grids[g].row && t < grids[g].row + grids[g].h * grids[g].w;
-        if (!in_grid)
-            rest[count++] = t;
-    }
-    assert_int_equal(count, REST);
-}
-
-typedef struct prep_case {
-    int64_t       H, Hkv, D, F;
-    bool          conv, turn, affine;
-    st_prep_value value;
-} prep_case;
-
-static st_tensor ints(void *data, st_place place, int rank, int64_t rows, int64_t columns)
-{
-    return (st_tensor){.data = data, .shape = {rows, columns}, .rank = rank, .dtype = ST_I32,
-                       .place = place};
-}
-
-#define SIDE(t, device_side) ((device_side) ? &(t)->device : &(t)->host)
-
-static void prep_agrees_for(twin_fixture *f, const prep_case *c)
-{
-    const int64_t C = c->H * c->D, d = C / c->F;
-    int32_t       rest[REST];
-    st_slab       slab[2];
-    rest_rows(rest);
-    st_tensor where[2][2] = {
-        {ints((void *)grids, ST_PLACE_HOST, 2, GRIDS, ST_GRID_INTS),
-         ints(rest, ST_PLACE_HOST, 1, REST, 0)},
-        {ints(device_copy(f, &slab[0], grids, sizeof grids), ST_PLACE_DEVICE, 2, GRIDS,
-              ST_GRID_INTS),
-         ints(device_copy(f, &slab[1], rest, sizeof rest), ST_PLACE_DEVICE, 1, REST, 0)}};
-
-    twin *x[3], *y[3], *y_bar[3], *x_bar[3], *conv[3], *conv_bar[3], *affine[4], *affine_bar[4];
-    twin *table[2], *scratch = twin_canaried(f, ST_BF16, SHAPE(3, T, C));
-    for (int i = 0; i < 3; i++) {
-        x[i] = twin_random(f, ST_BF16, -2.0f, 2.0f, SHAPE(T, i ? c->Hkv : c->H, c->D));
-        x_bar[i] = twin_canaried(f, ST_BF16, SHAPE(T, i ? c->Hkv : c->H, c->D));
-        y[i] = twin_canaried(f, ST_BF16, SHAPE(c->F, T, d));
-        y_bar[i] = twin_random(f, ST_BF16, -1.0f, 1.0f, SHAPE(c->F, T, d));
-        conv[i] = twin_random(f, ST_BF16, -0.3f, 0.3f, SHAPE(C, ST_CONV_TAPS));
-        conv_bar[i] = twin_random(f, ST_F32, -1.0f, 1.0f, SHAPE(C, ST_CONV_TAPS));
-    }
-    for (int i = 0; i < 4; i++) {
-        affine[i] = twin_random(f, ST_BF16, i % 2 ? -0.5f : 0.5f, i % 2 ? 0.5f : 1.5f, SHAPE(C));
-        affine_bar[i] = twin_random(f, ST_F32, -1.0f, 1.0f, SHAPE(C));
-    }
-    table_make(f, table, T, c->D / 2);
-
-    for (int side = 0; side < 2; side++) {
-        st_stream *q = side ? f->device : f->host;
-        const st_prep_weights weights = {
-            c->affine ? SIDE(affine[0], side) : NULL, SIDE(affine[1], side),
-            c->affine ? SIDE(affine[2], side) : NULL, SIDE(affine[3], side),
-            c->conv ? SIDE(conv[0], side) : NULL, c->conv ? SIDE(conv[1], side) : NULL,
-            c->conv ? SIDE(conv[2], side) : NULL};
-        const st_prep_gradients gradients = {
-            SIDE(affine_bar[0], side), SIDE(affine_bar[1], side), SIDE(affine_bar[2], side),
-            SIDE(affine_bar[3], side), SIDE(conv_bar[0], side), SIDE(conv_bar[1], side),
-            SIDE(conv_bar[2], side)};
-        const st_prep_tokens tokens = {&where[side][0], &where[side][1], 0,
-                                       c->turn ? SIDE(table[0], side) : NULL,
-                                       SIDE(table[1], side), c->value};
-        must(st_prep_forward(q, SIDE(y[0], side), SIDE(y[1], side), SIDE(y[2], side),
-                             SIDE(x[0], side), SIDE(x[1], side), SIDE(x[2], side), &weights,
-                             &tokens));
-        must(st_prep_backward(q, SIDE(x_bar[0], side), SIDE(x_bar[1], side), SIDE(x_bar[2], side),
-                              &gradients, SIDE(scratch, side), SIDE(y_bar[0], side),
-                              SIDE(y_bar[1], side), SIDE(y_bar[2], side), SIDE(x[0], side),
-                              SIDE(x[1], side), SIDE(x[2], side), &weights, &tokens));
-    }
-    for (int i = 0; i < 3; i++) {
-        twin_check_max(f, y[i], "forward", 5e-3);
-        twin_check_canaries(f, y[i], "forward");
-        twin_check_norm(f, x_bar[i], "x_bar", 5e-3);     /* c_bar is rounded to bf16 on the way */
-        twin_check_canaries(f, x_bar[i], "x_bar");
-        twin_check_norm(f, conv_bar[i], "conv_bar", 5e-3);
-        twin_check_canaries(f, conv_bar[i], "conv_bar");
-    }
-    for (int i = 0; i < 4; i++) {
-        twin_check_norm(f, affine_bar[i], "affine_bar", 5e-3);
-        twin_check_canaries(f, affine_bar[i], "affine_bar");
-    }
-    twin_check_canaries(f, scratch, "scratch");
-    st_slab_free(f->device, &slab[0]);
-    st_slab_free(f->device, &slab[1]);
-    twin_clear(f);
-}
-
-static void preps_agree(void **state)
-{
-    static const prep_case cases[] = {
-        {16, 8, 128, 4, true, true, true, ST_PREP_VALUE_SILU},      /* the 2B shape */
-        {4, 2, 32, 2, true, true, true, ST_PREP_VALUE_SILU},        /* the tiny one */
-        {4, 4, 32, 2, true, false, true, ST_PREP_VALUE_PLAIN},
-        {8, 2, 128, 2, true, true, false, ST_PREP_VALUE_SILU},      /* four copies */
-        {16, 8, 128, 4, false, true, true, ST_PREP_VALUE_SILU},
-    };
-    for (size_t i = 0; i < COUNT(cases); i++)
-        prep_agrees_for(*state, &cases[i]);
-}
-
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(tables_agree),  cmocka_unit_test(turns_agree),
     cmocka_unit_test(head_norms_agree), cmocka_unit_test(gates_agree),
-    cmocka_unit_test(readouts_agree), cmocka_unit_test(preps_agree),
+    cmocka_unit_test(readouts_agree),
     cmocka_unit_test(heads_repeat), cmocka_unit_test(gates_repeat),
     cmocka_unit_test(readouts_repeat),
 };
