@@ -1,8 +1,8 @@
 /* ttt_hopper_tile.cuh - what becomes of a product's tile: it gets its addend and leaves for L2 with
  * its mirror image or without, or is turned into rows of a dense matrix, and back.
  *
- * A tile leaves 64 columns at a time, half of the rows by each warpgroup, while the next
- * columns are staged.
+ * A tile leaves 64 columns at a time, half of its rows by each warpgroup, while the next ones are
+ * staged.
  */
 #ifndef ST_KERNELS_TTT_HOPPER_TILE_CUH
 #define ST_KERNELS_TTT_HOPPER_TILE_CUH

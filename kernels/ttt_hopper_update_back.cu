@@ -14,7 +14,7 @@
  */
 #include "kernels/ttt_hopper_tile.cuh"
 
-enum { BATCH = 2 };                     /* rows in flight in the pointwise steps */
+enum { BATCH = 2 };                     /* rows of M, carry and M before in flight together */
 
 typedef struct update_back_args {
     ttt_update_back u;
