@@ -130,7 +130,7 @@ static __device__ __forceinline__ void store_rows(bf16 *to, int64_t pitch, const
                                                   int box_rows, int rows, int group)
 {
     const int t = threadIdx.x % 128, row = t / 32 * 16 + t % 32 / 4;
-    group_wait(group);                  /* nobody reads what lay here before */
+    meet(group, 128);                  /* nobody reads what lay here before */
 #pragma unroll
     for (int j = 0; j < D / 8; j++) {
         char *box = (char *)staging + j / 8 * box_rows * 128;
@@ -139,7 +139,7 @@ static __device__ __forceinline__ void store_rows(bf16 *to, int64_t pitch, const
         *(uint32_t *)(box + (row + 8) * 128 + at) =
             pack(c[4 * j + 2] * factor1, c[4 * j + 3] * factor1);
     }
-    group_wait(group);
+    meet(group, 128);
 #pragma unroll
     for (int i = 0; i < D / 16; i++) {      /* 64 rows of D/8 pieces over 128 threads */
         const int piece = i * 128 + t, r = piece / (D / 8), p = piece % (D / 8);

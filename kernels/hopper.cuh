@@ -95,13 +95,14 @@ static __device__ __forceinline__ void barrier_arrive_at(uint64_t *b, int rank)
 
 /* --- the copy engine --- */
 
-/* One box of a (rows, heads, D) tensor: 64 columns from `column`, rows from `row`. */
+/* One box of a map's tensor, from number x of its innermost side, y of the next and z of the
+ * outermost on: of (rows, heads, D) the column, the head and the row. */
 static __device__ __forceinline__ void box_load(void *to, const CUtensorMap *map, uint64_t *b,
-                                                int column, int head, int row)
+                                                int x, int y, int z)
 {
     asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes "
                  "[%0], [%1, {%3, %4, %5}], [%2];" ::"r"(shared_address(to)),
-                 "l"(map), "r"(shared_address(b)), "r"(column), "r"(head), "r"(row)
+                 "l"(map), "r"(shared_address(b)), "r"(x), "r"(y), "r"(z)
                  : "memory");
 }
 
@@ -199,6 +200,24 @@ static __device__ __forceinline__ void product_ss(float (&c)[64], uint64_t a, ui
                  : "l"(a), "l"(b), "r"(keep), "n"(A_ACROSS), "n"(B_ACROSS));
 }
 
+template <int A_ACROSS, int B_ACROSS>
+static __device__ __forceinline__ void product_ss(float (&c)[128], uint64_t a, uint64_t b,
+                                                  int keep)
+{
+    asm volatile("{\n.reg .pred p;\n"
+                 "setp.ne.b32 p, %130, 0;\n"
+                 "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 "
+                 "{" WGMMA_64_NAMES ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, "
+                 "%75, %76, %77, %78, %79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, "
+                 "%90, %91, %92, %93, %94, %95, %96, %97, %98, %99, %100, %101, %102, %103, "
+                 "%104, %105, %106, %107, %108, %109, %110, %111, %112, %113, %114, %115, "
+                 "%116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127}, "
+                 "%128, %129, p, 1, 1, %131, %132;\n}\n"
+                 : WGMMA_64(c), WGMMA_8(c, 8), WGMMA_8(c, 9), WGMMA_8(c, 10), WGMMA_8(c, 11),
+                   WGMMA_8(c, 12), WGMMA_8(c, 13), WGMMA_8(c, 14), WGMMA_8(c, 15)
+                 : "l"(a), "l"(b), "r"(keep), "n"(A_ACROSS), "n"(B_ACROSS));
+}
+
 static __device__ __forceinline__ void product_rs(float (&c)[64], const uint32_t (&a)[4],
                                                   uint64_t b, int keep)
 {
@@ -237,10 +256,10 @@ static __device__ __forceinline__ uint32_t pack(float low, float high)
     return y;
 }
 
-/* Numbered barriers; 0 is __syncthreads' own. A barrier among the threads of one consumer group: */
-static __device__ __forceinline__ void group_wait(int id)
+/* `count` threads of the block meet at hardware barrier `id` (0 is __syncthreads' own). */
+static __device__ __forceinline__ void meet(int id, int count)
 {
-    asm volatile("bar.sync %0, 128;" ::"r"(id) : "memory");
+    asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(count) : "memory");
 }
 
 /* One warp waits until two consumer groups have come by. */

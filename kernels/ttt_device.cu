@@ -7,13 +7,6 @@
  */
 #include "kernels/ttt_hopper.cuh"
 
-enum { WARPS = 8 };     /* per block of the warp-per-row kernels */
-
-static unsigned row_blocks(int64_t rows)
-{
-    return (unsigned)((rows + WARPS - 1) / WARPS);
-}
-
 /* --- scratch ------------------------------------------------------------------------------ */
 
 typedef struct run_scratch {
@@ -76,8 +69,7 @@ typedef struct begin_args {
 template <int N> static __global__ void begin_rows(begin_args a)
 {
     const int     lane = threadIdx.x % 32;
-    const int64_t h = a.h, d = a.d, per_head = 2 * h + d;
-    const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32;
+    const int64_t h = a.h, d = a.d, per_head = 2 * h + d, row = row_own();
     if (row >= a.heads * per_head)
         return;
     const int64_t f = row / per_head, r = row % per_head;
@@ -114,9 +106,9 @@ extern "C" st_status sti_ttt_begin_device(st_stream *q, st_ttt_state *s, const s
                           (const float *)w->w1.data, r->heads, r->hidden, r->width};
     const unsigned blocks = row_blocks(r->heads * sti_ttt_rows(r));
     if (r->hidden % 4 == 0 && r->width % 4 == 0)
-        begin_rows<4><<<blocks, 32 * WARPS, 0, sti_cuda(q)>>>(a);
+        begin_rows<4><<<blocks, 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
     else
-        begin_rows<1><<<blocks, 32 * WARPS, 0, sti_cuda(q)>>>(a);
+        begin_rows<1><<<blocks, 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
     return sti_launched("ttt begin_rows");
 }
 
@@ -142,7 +134,7 @@ template <int N>
 static __global__ void read_pointwise(bf16 *hidden, const bf16 *pair, int64_t rows, int64_t h)
 {
     const int     lane = threadIdx.x % 32;
-    const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32;
+    const int64_t row = row_own();
     if (row >= rows)
         return;
     for (int64_t j = lane * N; j < h; j += 32 * N) {
@@ -169,7 +161,7 @@ static __global__ void teach_pointwise(bf16 *pair, bf16 *hidden, gates gate, int
                                        int64_t n, int64_t h)
 {
     const int     lane = threadIdx.x % 32;
-    const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32;
+    const int64_t row = row_own();
     if (row >= heads * n)
         return;
     const int64_t at = row / n * gate.step + row % n;
@@ -212,10 +204,10 @@ static st_status read_plainly(st_stream *q, const st_ttt_rule *r, const ttt_toke
     ST_TRY(ttt_token_product(q, r->heads, x->pair, n * 2 * h, x->x, x->head_step, x->weight,
                              3 * h * d, ST_TURNED, n, d, 2 * h, 0.0f));
     if (h % 8 == 0)
-        read_pointwise<8><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(x->hidden, x->pair,
+        read_pointwise<8><<<row_blocks(rows), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(x->hidden, x->pair,
                                                                             rows, h);
     else
-        read_pointwise<1><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(x->hidden, x->pair,
+        read_pointwise<1><<<row_blocks(rows), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(x->hidden, x->pair,
                                                                             rows, h);
     return sti_launched("ttt read_pointwise");
 }
@@ -230,10 +222,10 @@ static st_status teach_plainly(st_stream *q, const st_ttt_rule *r, const ttt_tok
     ST_TRY(ttt_token_product(q, r->heads, x->hidden, n * h, x->y, x->head_step,
                              x->weight + 2 * h * d, set, ST_STRAIGHT, n, d, h, 0.0f));
     if (h % 8 == 0)
-        teach_pointwise<8><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(
+        teach_pointwise<8><<<row_blocks(rows), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(
             x->pair, x->hidden, gate, r->heads, n, h);
     else
-        teach_pointwise<1><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(
+        teach_pointwise<1><<<row_blocks(rows), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(
             x->pair, x->hidden, gate, r->heads, n, h);
     return sti_launched("ttt teach_pointwise");
 }
@@ -425,7 +417,7 @@ typedef struct renorm_args {
 static __global__ void renorm_rows(renorm_args a)
 {
     const int     lane = threadIdx.x % 32;
-    const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32, per_head = 2 * a.h + a.d;
+    const int64_t row = row_own(), per_head = 2 * a.h + a.d;
     if (row >= a.heads * per_head)
         return;
     const int64_t f = row / per_head, r = row % per_head, cols = r < 2 * a.h ? a.d : a.h;
@@ -501,7 +493,7 @@ static st_status fire_plainly(st_stream *q, st_ttt_state *s, const sti_ttt_slot 
     const renorm_args a = {s->weight, s->walk, (bf16 *)s->narrow, s->length, s->gradient,
                            slot->weight, slot->row_norm, (bf16 *)slot->narrow, r->heads,
                            r->hidden, r->width};
-    renorm_rows<<<row_blocks(r->heads * sti_ttt_rows(r)), 32 * WARPS, 0, sti_cuda(q)>>>(a);
+    renorm_rows<<<row_blocks(r->heads * sti_ttt_rows(r)), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
     return sti_launched("ttt renorm_rows");
 }
 

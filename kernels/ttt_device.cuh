@@ -196,6 +196,21 @@ static __device__ __forceinline__ float block_sum(float x)
     return warp_sum(lane < (int)(blockDim.x + 31) / 32 ? part[lane] : 0.0f);
 }
 
+/* --- a warp a row ------------------------------------------------------------------------- */
+
+enum { ROW_WARPS = 8 };         /* of a block */
+
+static inline unsigned row_blocks(int64_t rows)
+{
+    return (unsigned)((rows + ROW_WARPS - 1) / ROW_WARPS);
+}
+
+/* The row of this warp. */
+static __device__ __forceinline__ int64_t row_own()
+{
+    return (int64_t)blockIdx.x * ROW_WARPS + threadIdx.x / 32;
+}
+
 enum { TTT_PARTS = 16 };        /* blocks that share one matrix in a sum over it */
 
 #endif

@@ -7,13 +7,6 @@
 
 #include "kernels/ttt_hopper.cuh"
 
-enum { WARPS = 8 };     /* per block of the warp-per-row kernels */
-
-static inline unsigned row_blocks(int64_t rows)
-{
-    return (unsigned)((rows + WARPS - 1) / WARPS);
-}
-
 typedef struct back_scratch {
     bf16  *pair;            /* (H,n,2h)  G | U, then their gradients               */
     bf16  *taught;          /* (H,n,2h)  R0 | R2, then l0 Dg | l2 Dm               */

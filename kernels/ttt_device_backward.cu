@@ -56,7 +56,7 @@ static __global__ void read_back_pointwise(bf16 *pair, bf16 *hidden, const bf16 
                                            int64_t rows, int64_t h)
 {
     const int     lane = threadIdx.x % 32;
-    const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32;
+    const int64_t row = row_own();
     if (row >= rows)
         return;
     for (int64_t j = lane * N; j < h; j += 32 * N) {
@@ -142,10 +142,10 @@ static st_status read_back_plainly(st_stream *q, const st_ttt_rule *r, const ttt
     ST_TRY(ttt_token_product(q, H, x->above, n * h, x->y, x->head_step, x->weight + 2 * h * d,
                              set, ST_STRAIGHT, n, d, h, 0.0f));
     if (h % 8 == 0)
-        read_back_pointwise<8><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(
+        read_back_pointwise<8><<<row_blocks(rows), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(
             x->pair, x->hidden, x->above, rows, h);
     else
-        read_back_pointwise<1><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(
+        read_back_pointwise<1><<<row_blocks(rows), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(
             x->pair, x->hidden, x->above, rows, h);
     return sti_launched("ttt read_back_pointwise");
 }
@@ -165,7 +165,7 @@ typedef struct teach_args {
 template <int N> static __global__ void teach_back_pointwise(teach_args a)
 {
     const int     lane = threadIdx.x % 32;
-    const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32;
+    const int64_t row = row_own();
     if (row >= a.heads * a.n)
         return;
     const int64_t h = a.h, gate = row / a.n * a.gate_step + row % a.n;
@@ -229,9 +229,9 @@ static st_status teach_back_plainly(st_stream *q, const st_ttt_rule *r, const tt
                           {x->lr[0], x->lr[1], x->lr[2]},
                           {x->lr_grad[0], x->lr_grad[1], x->lr_grad[2]}, H, n, h, x->gate_step};
     if (h % 8 == 0)
-        teach_back_pointwise<8><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(a);
+        teach_back_pointwise<8><<<row_blocks(rows), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
     else
-        teach_back_pointwise<1><<<row_blocks(rows), 32 * WARPS, 0, sti_cuda(q)>>>(a);
+        teach_back_pointwise<1><<<row_blocks(rows), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
     return sti_launched("ttt teach_back_pointwise");
 }
 
@@ -345,7 +345,7 @@ typedef struct birth_args {
 static __global__ void birth_back_rows(birth_args a)
 {
     const int     lane = threadIdx.x % 32;
-    const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32, per_head = 2 * a.h + a.d;
+    const int64_t row = row_own(), per_head = 2 * a.h + a.d;
     if (row >= a.heads * per_head)
         return;
     const int64_t f = row / per_head, r = row % per_head, cols = r < 2 * a.h ? a.d : a.h;
@@ -400,7 +400,7 @@ extern "C" st_status sti_ttt_backward_device(st_stream *q, const st_ttt_rule *r,
     }
     const birth_args a = {weight_grad, t.now, t.walk, t.length, tape->weight, tape->length,
                           r->heads, r->hidden, r->width};
-    birth_back_rows<<<row_blocks(r->heads * sti_ttt_rows(r)), 32 * WARPS, 0, sti_cuda(q)>>>(a);
+    birth_back_rows<<<row_blocks(r->heads * sti_ttt_rows(r)), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
     st_slab_rewind(scratch, mark);
     return sti_launched("ttt birth_back_rows");
 }

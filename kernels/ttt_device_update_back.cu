@@ -25,7 +25,7 @@ typedef struct renorm_back_args {
 template <int N> static __global__ void renorm_back_rows(renorm_back_args a)
 {
     const int     lane = threadIdx.x % 32;
-    const int64_t row = (int64_t)blockIdx.x * WARPS + threadIdx.x / 32, per_head = 2 * a.h + a.d;
+    const int64_t row = row_own(), per_head = 2 * a.h + a.d;
     if (row >= a.heads * per_head)
         return;
     const int64_t f = row / per_head, r = row % per_head, cols = r < 2 * a.h ? a.d : a.h;
@@ -286,9 +286,9 @@ st_status ttt_update_back_run(st_stream *q, const st_ttt_rule *r, const st_ttt_t
                                 r->heads, r->hidden, r->width};
     const unsigned renorm_blocks = row_blocks(r->heads * sti_ttt_rows(r));
     if (r->hidden % 4 == 0 && r->width % 4 == 0)
-        renorm_back_rows<4><<<renorm_blocks, 32 * WARPS, 0, sti_cuda(q)>>>(a);
+        renorm_back_rows<4><<<renorm_blocks, 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
     else
-        renorm_back_rows<1><<<renorm_blocks, 32 * WARPS, 0, sti_cuda(q)>>>(a);
+        renorm_back_rows<1><<<renorm_blocks, 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
     ST_TRY(sti_launched("ttt renorm_back_rows"));
     if (!fused)
         return moment_back_plainly(q, r, &slot, m_before, t);

@@ -192,7 +192,7 @@ static __device__ __forceinline__ void bring_rows(feeder *f, square x, int row, 
     const int slot = claim(f);
     barrier_expect(&f->s->full[slot], TILE_BYTES);
     for (int b = 0; b < 2; b++)
-        copy_in(f->s->slot[slot] + b * BOX_BYTES, x.map, &f->s->full[slot], column,
+        box_load(f->s->slot[slot] + b * BOX_BYTES, x.map, &f->s->full[slot], column,
                 row * SIDE + b * TILE_COLS, x.plane);
 }
 
@@ -202,7 +202,7 @@ static __device__ __forceinline__ void bring_columns(feeder *f, square x, int co
     const int slot = claim(f);
     barrier_expect(&f->s->full[slot], TILE_BYTES);
     for (int b = 0; b < 2; b++)
-        copy_in(f->s->slot[slot] + b * BOX_BYTES, x.map, &f->s->full[slot],
+        box_load(f->s->slot[slot] + b * BOX_BYTES, x.map, &f->s->full[slot],
                 col * SIDE + b * TILE_COLS, row, x.plane);
 }
 
@@ -347,9 +347,9 @@ static __device__ __forceinline__ void multiply_square(float (&d)[64], consumer 
 #pragma unroll
         for (int j = 0; j < TILE_COLS / 16; j++) {
             const uint64_t on = j * operand_step(false);
-            wgmma_64x128<0, 0>(d, a + on, b + on, 1);
+            product_ss<0, 0>(d, a + on, b + on, 1);
             if (BOTH)
-                wgmma_64x128<0, 0>(d, a2 + on, b2 + on, 1);
+                product_ss<0, 0>(d, a2 + on, b2 + on, 1);
         }
         products_commit();
         products_wait<1>();                     /* the products of the step before are done */
@@ -377,8 +377,8 @@ static __device__ __forceinline__ void multiply_wide(float (&d)[2][64], consumer
 #pragma unroll
         for (int j = 0; j < TILE_COLS / 16; j++) {
             const uint64_t on = j * operand_step(false), down = j * operand_step(true);
-            wgmma_64x128<0, 1>(d[0], a + on, b0 + down, 1);
-            wgmma_64x128<0, 1>(d[1], a + on, b1 + down, 1);
+            product_ss<0, 1>(d[0], a + on, b0 + down, 1);
+            product_ss<0, 1>(d[1], a + on, b1 + down, 1);
         }
         products_commit();
         products_wait<1>();

@@ -134,7 +134,7 @@ static __device__ __forceinline__ void feed_x(shared_memory *s, const token_args
     uint64_t *full = s->full + at->part;
     barrier_wait(s->empty + at->part, at->parity ^ 1);
     barrier_expect(full, X_BYTES);
-    copy_in(to, tokens, full, inner, here.row, here.head);
+    box_load(to, tokens, full, inner, here.row, here.head);
     if (K == TEACH_BACK) {
         const int first = here.col + rank * a.h;
         bring_half(to + TILE_BYTES, full, &a.w02, rank, inner, first, here.head);
@@ -156,7 +156,7 @@ static __device__ __forceinline__ void feed_y(shared_memory *s, const token_args
     uint64_t *full = s->full + X_PARTS + at->part;
     barrier_wait(s->empty + X_PARTS + at->part, at->parity ^ 1);
     barrier_expect(full, Y_BYTES);
-    copy_in(to, tokens, full, inner, here.row, here.head);
+    box_load(to, tokens, full, inner, here.row, here.head);
     if (K == TEACH_BACK)
         bring_half(to + TILE_BYTES, full, rank ? &a.t1 : &a.w1, rank, here.col, inner, here.head);
     else
@@ -222,7 +222,7 @@ static __device__ __forceinline__ void multiply(sums *d, shared_memory *s, ring 
         products_begin();
 #pragma unroll
         for (int j = 0; j < TILE_COLS / 16; j++)
-            wgmma_64x256<0, 0>(d->x, x0 + x->part * x_step + j * operand_step(false),
+            product_ss<0, 0>(d->x, x0 + x->part * x_step + j * operand_step(false),
                                w02 + x->part * x_step + j * operand_step(false), 1);
         products_commit();
         products_wait<1>();
@@ -236,7 +236,7 @@ static __device__ __forceinline__ void multiply(sums *d, shared_memory *s, ring 
         products_begin();
 #pragma unroll
         for (int j = 0; j < TILE_COLS / 16; j++)
-            wgmma_64x128<0, 1>(d->y, y0 + y->part * y_step + j * operand_step(false),
+            product_ss<0, 1>(d->y, y0 + y->part * y_step + j * operand_step(false),
                                w1 + y->part * y_step + j * operand_step(true), 1);
         products_commit();
         products_wait<1>();

@@ -40,12 +40,6 @@ static __device__ __forceinline__ void fence_async_global()
     asm volatile("fence.proxy.async.global;" ::: "memory");
 }
 
-/* `count` threads of the block meet at hardware barrier `id` (0 is __syncthreads). */
-static __device__ __forceinline__ void meet(int id, int count)
-{
-    asm volatile("bar.sync %0, %1;" ::"r"(id), "r"(count) : "memory");
-}
-
 /* Numbers in shared memory by 32-bit address: a pointer that was rounded up would be a generic one,
  * and each access would cost a dozen instructions. */
 static __device__ __forceinline__ float4 shared_load_f4(uint32_t address)
@@ -120,15 +114,8 @@ static __device__ __forceinline__ float high_of(uint32_t x)
     return __uint_as_float(x & 0xffff0000u);
 }
 
-/* One box at column x, row y, plane z. */
-static __device__ __forceinline__ void copy_in(void *to, const CUtensorMap *map, uint64_t *bar,
-                                               int x, int y, int z)
-{
-    box_load(to, map, bar, x, y, z);
-}
-
-/* The same box to the same place in every block of the cluster that has its bit in `blocks`; the
- * barrier at `bar` of each such block hears of it. */
+/* A box, as by box_load, to the same place in every block of the cluster that has its bit in
+ * `blocks`; the barrier at `bar` of each such block hears of it. */
 static __device__ __forceinline__ void copy_in_shared(void *to, const CUtensorMap *map,
                                                       uint64_t *bar, int x, int y, int z,
                                                       uint16_t blocks)
@@ -175,33 +162,6 @@ static __device__ __forceinline__ uint64_t operand(const void *tile, bool across
 static __device__ __forceinline__ uint64_t operand_step(bool across)
 {
     return across ? 2048 >> 4 : 32 >> 4;
-}
-
-/* d (64,128) += a (64,16) b (16,128); d is overwritten when `add` is 0. Either operand may stand
- * across; what a thread holds of d is told at product_ss. */
-template <int A_ACROSS, int B_ACROSS>
-static __device__ __forceinline__ void wgmma_64x128(float (&d)[64], uint64_t a, uint64_t b, int add)
-{
-    product_ss<A_ACROSS, B_ACROSS>(d, a, b, add);
-}
-
-/* The same with d (64,256) and b (16,256). */
-template <int A_ACROSS, int B_ACROSS>
-static __device__ __forceinline__ void wgmma_64x256(float (&d)[128], uint64_t a, uint64_t b,
-                                                    int add)
-{
-    asm volatile("{\n.reg .pred p;\n"
-                 "setp.ne.b32 p, %130, 0;\n"
-                 "wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 "
-                 "{" WGMMA_64_NAMES ", %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, "
-                 "%75, %76, %77, %78, %79, %80, %81, %82, %83, %84, %85, %86, %87, %88, %89, "
-                 "%90, %91, %92, %93, %94, %95, %96, %97, %98, %99, %100, %101, %102, %103, "
-                 "%104, %105, %106, %107, %108, %109, %110, %111, %112, %113, %114, %115, "
-                 "%116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127}, "
-                 "%128, %129, p, 1, 1, %131, %132;\n}\n"
-                 : WGMMA_64(d), WGMMA_8(d, 8), WGMMA_8(d, 9), WGMMA_8(d, 10), WGMMA_8(d, 11),
-                   WGMMA_8(d, 12), WGMMA_8(d, 13), WGMMA_8(d, 14), WGMMA_8(d, 15)
-                 : "l"(a), "l"(b), "r"(add), "n"(A_ACROSS), "n"(B_ACROSS));
 }
 
 #endif /* STI_HOPPER */
