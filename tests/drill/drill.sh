@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Make the Nth allocation, write, fsync or rename of a command fail, for many N. Each time it must
-# leave with a code below 128 and a sentence, and what lies in its output folder must be whole: no
-# .part, and every file equal to that of an undisturbed run.
+# Make the Nth allocation, write, fsync, link or rename of a command fail, for many N. Each time it
+# must leave with a code below 128 and a sentence, and what lies in its output folder must be whole:
+# no .part, and every file equal to that of an undisturbed run.
 #   drill.sh LIBRARY WORD...        {out} among the words stands for a fresh output folder
 set -u
 library=$1

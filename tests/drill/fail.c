@@ -1,4 +1,4 @@
-/* fail.c - a library to preload: the Nth allocation, write, fsync or rename fails.
+/* fail.c - a library to preload: the Nth allocation, write, fsync, link or rename fails.
  *
  * ST_FAIL=alloc:17 makes malloc, calloc, realloc and aligned_alloc number 17 answer NULL;
  * ST_FAIL=write:3 makes the third write to a file fail with "No space left on device". With
@@ -13,9 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ALLOC, WRITE, FSYNC, RENAME, KINDS };
+enum { ALLOC, WRITE, FSYNC, LINK, RENAME, KINDS };
 
-static const char *const kind_names[KINDS] = {"alloc", "write", "fsync", "rename"};
+static const char *const kind_names[KINDS] = {"alloc", "write", "fsync", "link", "rename"};
 static atomic_long       calls[KINDS], target[KINDS];
 static atomic_int        ready;
 
@@ -106,6 +106,14 @@ int fsync(int fd)
     if (!real)
         real = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
     return fails(FSYNC) ? (errno = EIO, -1) : real(fd);
+}
+
+int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags)
+{
+    static int (*real)(int, const char *, int, const char *, int);
+    if (!real)
+        real = (int (*)(int, const char *, int, const char *, int))dlsym(RTLD_NEXT, "linkat");
+    return fails(LINK) ? (errno = EXDEV, -1) : real(from_folder, from, to_folder, to, flags);
 }
 
 int rename(const char *from, const char *to)
