@@ -258,19 +258,27 @@ static void twins_agree(void **state)
     assert_int_equal(failures, 0);
 }
 
+typedef struct problem {
+    int64_t width, chunk, count;
+} problem;
+
+/* A layer of the network at another width. */
+static st_ttt_rule layer_rule(const problem *p, bool postnorm)
+{
+    return (st_ttt_rule){4, p->width, p->width, p->chunk,
+                         postnorm ? ST_TTT_POSTNORM : ST_TTT_PRENORM, ST_TTT_MUON,
+                         ST_TTT_MOMENTUM};
+}
+
 /* Problems as a network poses them, prenorm and postnorm: through the plain update and the fused
  * one. All gradients, the gate's too, have norms within 3 %. */
 static void structured_problems_agree(void **state)
 {
-    static const struct {
-        int64_t width, chunk, count;
-    } sizes[] = {{128, 660, 3000}, {256, 1320, 4600}};
+    static const problem sizes[] = {{128, 660, 3000}, {256, 1320, 4600}};
     twin_fixture *f = *state;
     failures = 0;
     for (size_t i = 0; i < COUNT(sizes) * 2; i++) {
-        const st_ttt_rule rule = {4, sizes[i / 2].width, sizes[i / 2].width, sizes[i / 2].chunk,
-                                  i & 1 ? ST_TTT_POSTNORM : ST_TTT_PRENORM, ST_TTT_MUON,
-                                  ST_TTT_MOMENTUM};
+        const st_ttt_rule rule = layer_rule(&sizes[i / 2], i & 1);
         const int64_t border[] = {0, sizes[i / 2].count};
         const st_ttt_borders borders = {border, 1};
         char label[64];
@@ -310,15 +318,11 @@ static void tape_fetch(pass *host, const pass *device)
 /* Both backward bodies over the device's tape. */
 static void backward_agrees_on_one_tape(void **state)
 {
-    static const struct {
-        int64_t width, chunk, count;
-    } sizes[] = {{128, 200, 1100}, {256, 520, 2200}};
+    static const problem sizes[] = {{128, 200, 1100}, {256, 520, 2200}};
     twin_fixture *f = *state;
     failures = 0;
     for (size_t i = 0; i < COUNT(sizes) * 2; i++) {
-        const st_ttt_rule rule = {4, sizes[i / 2].width, sizes[i / 2].width, sizes[i / 2].chunk,
-                                  i & 1 ? ST_TTT_POSTNORM : ST_TTT_PRENORM, ST_TTT_MUON,
-                                  ST_TTT_MOMENTUM};
+        const st_ttt_rule rule = layer_rule(&sizes[i / 2], i & 1);
         const int64_t border[] = {0, sizes[i / 2].count};
         const st_ttt_borders borders = {border, 1};
         char label[64];
