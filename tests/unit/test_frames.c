@@ -34,12 +34,19 @@ static const char *in(fixture *f, const char *name)
     return f->path;
 }
 
-/* A build without FFmpeg has nothing to test where pictures are decoded. */
+/* A build without FFmpeg has nothing to test where pictures are decoded, and says so. */
+static void skip_if_unsupported(st_status s)
+{
+    if (s.code != ST_ERR_UNSUPPORTED)
+        return;
+    printf("skipped: %s\n", s.text);
+    skip();
+}
+
 #define open_or_skip(source, name)                                                                \
     do {                                                                                          \
         const st_status opened_ = st_frames_open((source), (name), 2.0);                          \
-        if (opened_.code == ST_ERR_UNSUPPORTED)                                                   \
-            skip();                                                                               \
+        skip_if_unsupported(opened_);                                                             \
         must(opened_);                                                                            \
     } while (0)
 
@@ -180,8 +187,7 @@ static void pictures_keep_their_pixels(void **state)
         rgb[i] = (unsigned char)(i * 91);
     must(st_image_write_png(in(f, "depth.png"), &(st_image){depth, 5, 3, ST_PIXELS_GRAY16}));
     const st_status s = st_image_read(&arena, &image, ST_PIXELS_GRAY16, f->path);
-    if (s.code == ST_ERR_UNSUPPORTED)
-        skip();
+    skip_if_unsupported(s);
     must(s);
     assert_int_equal(image.rows, 5);
     assert_memory_equal(image.data, depth, sizeof depth);
@@ -306,8 +312,7 @@ static void what_is_no_video_says_so(void **state)
     st_frame_source *source;
     char sentence[240];
     const st_status s = st_frames_open(&source, VIDEO "sound.mp4", 1.0);
-    if (s.code == ST_ERR_UNSUPPORTED)
-        skip();
+    skip_if_unsupported(s);
     assert_string_equal(s.text, VIDEO "sound.mp4: no video stream");
     snprintf(sentence, sizeof sentence, "%s: No such file or directory", in(f, "none.mp4"));
     must_fail(st_frames_open(&source, f->path, 1.0), ST_ERR_IO, sentence);
