@@ -41,11 +41,6 @@ static st_status check(const st_tensor *x, const char *name, st_place place, st_
                  (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                       \
                  (const int64_t[]){__VA_ARGS__}))
 
-static st_dtype token_dtype(st_place place)
-{
-    return place == ST_PLACE_HOST ? ST_F32 : ST_BF16;
-}
-
 static st_status check_weights(const st_tensor *w0, const st_tensor *w1, const st_tensor *w2,
                                const st_ttt_rule *r, st_place place)
 {
@@ -58,9 +53,10 @@ static st_status check_weights(const st_tensor *w0, const st_tensor *w1, const s
 static st_status check_tokens(const st_ttt_tokens *t, const st_ttt_rule *r, st_place place)
 {
     const int64_t count = t->q.rank == 3 ? t->q.shape[1] : -1;
-    CHECK(&t->q, "q", token_dtype(place), r->heads, count, r->width);
-    CHECK(&t->k, "k", token_dtype(place), r->heads, count, r->width);
-    CHECK(&t->v, "v", token_dtype(place), r->heads, count, r->width);
+    const st_dtype dtype = sti_ttt_dtype(r, place);
+    CHECK(&t->q, "q", dtype, r->heads, count, r->width);
+    CHECK(&t->k, "k", dtype, r->heads, count, r->width);
+    CHECK(&t->v, "v", dtype, r->heads, count, r->width);
     CHECK(&t->lr, "lr", ST_F32, 3, r->heads, count);
     if (r->momentum == ST_TTT_MOMENTUM)
         CHECK(&t->mu, "mu", ST_F32, r->heads, count);
@@ -171,7 +167,7 @@ st_status st_ttt_state_take(st_ttt_state *state, st_slab *slab, const st_ttt_rul
     ST_TRY(check_rule(rule));
     st_ttt_state s = {.rule = *rule, .place = slab->place};
     const size_t from = slab->used;
-    const size_t token_bytes = st_dtype_size(token_dtype(slab->place));
+    const size_t token_bytes = st_dtype_size(sti_ttt_dtype(rule, slab->place));
     const int64_t waiting = rule->heads * ST_TTT_PENDING;
 
     /* Sums, momentum and the rest of the saved part stand first, in one run. */
@@ -190,7 +186,8 @@ st_status st_ttt_state_take(st_ttt_state *state, st_slab *slab, const st_ttt_rul
     s.data = (unsigned char *)s.weight;
     s.bytes = slab->used - from;
     if (slab->place == ST_PLACE_DEVICE)
-        ST_TRY(st_slab_take(slab, &s.narrow, (size_t)sti_ttt_all(rule), 2, "narrow weights"));
+        ST_TRY(st_slab_take(slab, &s.narrow, (size_t)sti_ttt_all(rule), token_bytes,
+                            "narrow weights"));
     *state = s;
     return st_ok();
 }
@@ -230,7 +227,7 @@ st_status st_ttt_read(st_stream *q, st_tensor *out, st_ttt_state *state,
     const st_place place = state->place;
     ST_TRY(check_tokens(tokens, r, place));
     const int64_t all = tokens->q.shape[1];
-    CHECK(out, "out", token_dtype(place), r->heads, all, r->width);
+    CHECK(out, "out", sti_ttt_dtype(r, place), r->heads, all, r->width);
 
     const sti_ttt_slot untaped = {0};
     for (int64_t from = 0; from < all;) {
@@ -257,14 +254,15 @@ st_status st_ttt_read(st_stream *q, st_tensor *out, st_ttt_state *state,
 sti_ttt_slot sti_ttt_slot_get(const st_ttt_tape *t, const st_ttt_rule *r, int64_t slot)
 {
     const int64_t all = sti_ttt_all(r), rows = r->heads * sti_ttt_rows(r);
+    const int64_t bytes = (int64_t)st_dtype_size(sti_ttt_dtype(r, ST_PLACE_DEVICE));
     sti_ttt_slot s = {.weight = t->weight + slot * all,
                       .momentum = t->momentum + slot * all,
                       .row_norm = t->row_norm + slot * rows,
                       .mu_mean = t->mu_mean + slot * r->heads};
     if (t->narrow)
-        s.narrow = (uint16_t *)t->narrow + slot * all;
+        s.narrow = (unsigned char *)t->narrow + slot * all * bytes;
     if (t->muon) {
-        s.muon = (uint16_t *)t->muon + slot * sti_ttt_muon_tape(r);
+        s.muon = (unsigned char *)t->muon + slot * sti_ttt_muon_tape(r) * bytes;
         s.scale = t->scale + slot * 3 * r->heads;
     }
     return s;
@@ -285,9 +283,10 @@ st_status st_ttt_tape_take(st_ttt_tape *tape, st_slab *slab, const st_ttt_rule *
     ST_TRY(ST_TAKE(slab, &t.mu_mean, t.slots * rule->heads));
     ST_TRY(ST_TAKE(slab, &t.length, rows));
     if (slab->place == ST_PLACE_DEVICE) {
-        ST_TRY(st_slab_take(slab, &t.narrow, (size_t)(t.slots * all), 2, "narrow weights"));
+        const size_t bytes = st_dtype_size(sti_ttt_dtype(rule, ST_PLACE_DEVICE));
+        ST_TRY(st_slab_take(slab, &t.narrow, (size_t)(t.slots * all), bytes, "narrow weights"));
         if (rule->muon != ST_TTT_MUON_OFF) {
-            ST_TRY(st_slab_take(slab, &t.muon, (size_t)(t.slots * sti_ttt_muon_tape(rule)), 2,
+            ST_TRY(st_slab_take(slab, &t.muon, (size_t)(t.slots * sti_ttt_muon_tape(rule)), bytes,
                                 "Newton-Schulz iterates"));
             ST_TRY(ST_TAKE(slab, &t.scale, t.slots * 3 * rule->heads));
         }
@@ -303,8 +302,9 @@ static st_status tape_birth(st_stream *q, const st_ttt_tape *tape, const st_ttt_
     const size_t rows = (size_t)(s->rule.heads * sti_ttt_rows(&s->rule));
     ST_TRY(st_copy_bytes(q, tape->weight, s->place, s->weight, s->place, all * sizeof(float)));
     ST_TRY(st_copy_bytes(q, tape->length, s->place, s->length, s->place, rows * sizeof(float)));
+    const size_t bytes = st_dtype_size(sti_ttt_dtype(&s->rule, s->place));
     if (tape->narrow)
-        ST_TRY(st_copy_bytes(q, tape->narrow, s->place, s->narrow, s->place, all * 2));
+        ST_TRY(st_copy_bytes(q, tape->narrow, s->place, s->narrow, s->place, all * bytes));
     return st_ok();
 }
 
@@ -316,7 +316,7 @@ st_status st_ttt_forward(st_stream *q, st_tensor *out, const st_ttt_rule *rule,
     const size_t mark = scratch->used;
     ST_TRY(check_rule(rule));
     ST_TRY(check_tokens(tokens, rule, place));
-    CHECK(out, "out", token_dtype(place), rule->heads, tokens->q.shape[1], rule->width);
+    CHECK(out, "out", sti_ttt_dtype(rule, place), rule->heads, tokens->q.shape[1], rule->width);
     ST_TRY(check_borders(borders, tokens->q.shape[1]));
 
     st_ttt_state state;
@@ -381,8 +381,9 @@ st_status st_ttt_backward(st_stream *q, st_ttt_grads *grads, const st_tensor *ou
     ST_TRY(check_weights(&weights->w0, &weights->w1, &weights->w2, rule, place));
     ST_TRY(st_within(check_tokens(&as_tokens, rule, place), "gradient"));
     ST_TRY(st_within(check_weights(&grads->w0, &grads->w1, &grads->w2, rule, place), "gradient"));
-    CHECK(out_grad, "out_grad", token_dtype(place), rule->heads, all, rule->width);
-    CHECK(&grads->q, "gradient: q", token_dtype(place), rule->heads, all, rule->width);
+    const st_dtype dtype = sti_ttt_dtype(rule, place);
+    CHECK(out_grad, "out_grad", dtype, rule->heads, all, rule->width);
+    CHECK(&grads->q, "gradient: q", dtype, rule->heads, all, rule->width);
     ST_TRY(check_borders(borders, all));
 
     float *weight_grad;         /* (H, w0 | w2 | w1), summed over the sequences */

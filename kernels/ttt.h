@@ -14,8 +14,9 @@
  *     state     what one sequence has learned so far: a memory of constant size
  *     tape      what a forward pass leaves behind for the backward pass
  *
- * On the host everything is f32; on the device q, k, v, outputs and their gradients are bf16, and
- * gates, weights, sums, momentum and norms f32. Shapes: H heads, d width, h hidden, L tokens.
+ * On the host everything is f32; on the device q, k, v, outputs and their gradients are bf16 unless
+ * the rule says exact, and gates, weights, sums, momentum and norms f32. Shapes: H heads, d width,
+ * h hidden, L tokens.
  *
  * Twins   ttt_plain.c (the definition, double), ttt_host*.c (OpenBLAS), ttt_device*.cu and
  *         ttt_hopper_*.cu (CUDA)
@@ -50,12 +51,20 @@ typedef enum st_ttt_muon {
 
 typedef enum st_ttt_momentum { ST_TTT_MOMENTUM_OFF, ST_TTT_MOMENTUM } st_ttt_momentum;
 
+/* A gate's gradient with Muon is one number per head and update, in which the noise of bf16 does
+ * not average out: at d 24 rounding q, k and v alone moves it by 2 %, every tenth one by 6 %. */
+typedef enum st_ttt_precision {
+    ST_TTT_FAST,            /* on the device, tokens and what is multiplied are bf16          */
+    ST_TTT_EXACT,           /* f32, as on the host: to check, and where nothing is large      */
+} st_ttt_precision;
+
 typedef struct st_ttt_rule {
-    int64_t         heads, width, hidden;   /* H, d, h                     */
-    int64_t         chunk;                  /* C, tokens between updates   */
-    st_ttt_norm     norm;
-    st_ttt_muon     muon;
-    st_ttt_momentum momentum;
+    int64_t          heads, width, hidden;  /* H, d, h                     */
+    int64_t          chunk;                 /* C, tokens between updates   */
+    st_ttt_norm      norm;
+    st_ttt_muon      muon;
+    st_ttt_momentum  momentum;
+    st_ttt_precision precision;
 } st_ttt_rule;
 
 /* Birth weights, borrowed. */
@@ -67,9 +76,9 @@ typedef struct st_ttt_weights {
 
 /* Tokens and their gates, borrowed. */
 typedef struct st_ttt_tokens {
-    st_tensor q, k, v;      /* (H,L,d) f32 on the host, bf16 on the device */
-    st_tensor lr;           /* (3,H,L) f32: for W0, W1, W2                 */
-    st_tensor mu;           /* (H,L)   f32; not looked at without momentum */
+    st_tensor q, k, v;      /* (H,L,d) bf16 on the device if fast; else f32 */
+    st_tensor lr;           /* (3,H,L) f32: for W0, W1, W2                  */
+    st_tensor mu;           /* (H,L)   f32; not looked at without momentum  */
 } st_ttt_tokens;
 
 /* Updates of a sequence of `count` tokens: max(0, ceil(count / chunk) - 1). */
@@ -97,7 +106,7 @@ typedef struct st_ttt_state {
     float *mu_sum;                  /* (H)                sum of mu over `summed` tokens      */
     void  *pending_k, *pending_v;   /* (H,ST_TTT_PENDING,d)                                   */
     float *pending_lr, *pending_mu; /* (3,H,ST_TTT_PENDING), (H,ST_TTT_PENDING)               */
-    void  *narrow;                  /* device: the weights in bf16, made from `weight`        */
+    void  *narrow;                  /* device: the weights to multiply, made from `weight`    */
 } st_ttt_state;
 
 /* Single tokens wait in the state until so many can be added in one product. */
@@ -153,8 +162,8 @@ typedef struct st_ttt_tape {
     float  *row_norm;           /* (slots, H, h | h | d)     norms of Y or P before renorming */
     float  *mu_mean;            /* (slots, H)                gate of the slot's update        */
     float  *length;             /* (H, h | h | d)            row norms at birth               */
-    void   *narrow;             /* device: weight in bf16                                     */
-    void   *muon;               /* device: Newton-Schulz iterates and their products in bf16  */
+    void   *narrow;             /* device: the weights to multiply                            */
+    void   *muon;               /* device: Newton-Schulz iterates and their products          */
     float  *scale;              /* device: 1 / |M| of each matrix                             */
 } st_ttt_tape;
 

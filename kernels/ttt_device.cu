@@ -2,20 +2,22 @@
  * steps between them. Right for every shape and every card since sm_80; the bodies of
  * ttt_hopper.cuh take over where they can.
  *
- * Pointwise kernels give one warp to a token of a head: lanes stride the hidden side, eight bf16
- * at a time when h allows. Kernels over weights give one warp to a row.
+ * All of it is written for both precisions (see ttt_device.cuh). Pointwise kernels give one warp to
+ * a token of a head: lanes stride the hidden side, eight numbers at a time when h allows. Kernels
+ * over weights give one warp to a row.
  */
 #include "kernels/ttt_hopper.cuh"
 
 /* --- scratch ------------------------------------------------------------------------------ */
 
-typedef struct run_scratch {
-    bf16 *pair;         /* (H,n,2h)                    */
-    bf16 *hidden;       /* (H,n,h)                     */
-    bf16 *read;         /* (H,n,h)  hidden of the read */
-} run_scratch;
+template <typename T> struct run_scratch {
+    T *pair;            /* (H,n,2h)                    */
+    T *hidden;          /* (H,n,h)                     */
+    T *read;            /* (H,n,h)  hidden of the read */
+};
 
-static st_status take_run(run_scratch *t, st_slab *slab, const st_ttt_rule *r, int64_t n)
+template <typename T>
+static st_status take_run(run_scratch<T> *t, st_slab *slab, const st_ttt_rule *r, int64_t n)
 {
     ST_TRY(ST_TAKE(slab, &t->pair, r->heads * n * 2 * r->hidden));
     ST_TRY(ST_TAKE(slab, &t->hidden, r->heads * n * r->hidden));
@@ -23,15 +25,16 @@ static st_status take_run(run_scratch *t, st_slab *slab, const st_ttt_rule *r, i
     return st_ok();
 }
 
-typedef struct fire_scratch {
+template <typename T> struct fire_scratch {
     float    *part;     /* (3H,TTT_PARTS)  parts of |M|^2                      */
     float    *scale;    /* (3H)            1 / (|M| + eps)                     */
-    bf16     *muon;     /* one step's X, A, B, twice; only without a tape      */
+    T        *muon;     /* one step's X, A, B, twice; only without a tape      */
     float    *row_part; /* (3H,d,2)        for the fused body                  */
     uint32_t *meeting;  /* (3H,TTT_MEETING_STEP)  the same                     */
-} fire_scratch;
+};
 
-static st_status take_fire(fire_scratch *t, st_slab *slab, const st_ttt_rule *r)
+template <typename T>
+static st_status take_fire(fire_scratch<T> *t, st_slab *slab, const st_ttt_rule *r)
 {
     ST_TRY(ST_TAKE(slab, &t->part, 3 * r->heads * TTT_PARTS));
     ST_TRY(ST_TAKE(slab, &t->row_part, 3 * r->heads * r->width * 2));
@@ -41,12 +44,12 @@ static st_status take_fire(fire_scratch *t, st_slab *slab, const st_ttt_rule *r)
     return st_ok();
 }
 
-extern "C" st_status sti_ttt_step_plan_device(st_slab *scratch, const st_ttt_rule *rule,
-                                              int64_t count_max)
+template <typename T>
+static st_status step_plan(st_slab *scratch, const st_ttt_rule *rule, int64_t count_max)
 {
     const size_t mark = scratch->used;
-    run_scratch run;
-    fire_scratch fire;
+    run_scratch<T> run;
+    fire_scratch<T> fire;
     ST_TRY(take_run(&run, scratch, rule, count_max));
     st_slab_rewind(scratch, mark);
     ST_TRY(take_fire(&fire, scratch, rule));
@@ -54,99 +57,102 @@ extern "C" st_status sti_ttt_step_plan_device(st_slab *scratch, const st_ttt_rul
     return st_ok();
 }
 
+extern "C" st_status sti_ttt_step_plan_device(st_slab *scratch, const st_ttt_rule *rule,
+                                              int64_t count_max)
+{
+    return rule->precision == ST_TTT_FAST ? step_plan<bf16>(scratch, rule, count_max)
+                                          : step_plan<float>(scratch, rule, count_max);
+}
+
 /* --- begin -------------------------------------------------------------------------------- */
 
-typedef struct begin_args {
+template <typename T> struct begin_args {
     float       *weight, *walk;         /* walk NULL: postnorm */
-    bf16        *narrow;
+    T           *narrow;
     float       *length;
-    const float *w0, *w2, *w1;
+    const float *birth[3];              /* w0, w2, w1 */
     int64_t      heads, h, d;
-} begin_args;
+};
 
 /* One row of one matrix: weight, walk, narrow and length from the birth weights, N numbers of a row
  * at a time, which h and d are multiples of. */
-template <int N> static __global__ void begin_rows(begin_args a)
+template <typename T, int N> static __global__ void begin_rows(begin_args<T> a)
 {
     const int     lane = threadIdx.x % 32;
-    const int64_t h = a.h, d = a.d, per_head = 2 * h + d, row = row_own();
-    if (row >= a.heads * per_head)
+    const int64_t row = row_own(), size = a.h * a.d;
+    if (row >= a.heads * (2 * a.h + a.d))
         return;
-    const int64_t f = row / per_head, r = row % per_head;
-    const int64_t cols = r < 2 * h ? d : h;
-    const int64_t from = r < 2 * h ? r * d : 2 * h * d + (r - 2 * h) * h;   /* in the head's set */
-    const float *x = r < h ? a.w0 + (f * h + r) * d
-                   : r < 2 * h ? a.w2 + (f * h + r - h) * d : a.w1 + (f * d + r - 2 * h) * h;
-    const int64_t to = f * 3 * h * d + from;
+    const layer_row at = layer_row_get(row, a.h, a.d);
+    const int64_t to = at.from, matrix = to / size;
+    const float *x = a.birth[matrix % 3] + matrix / 3 * size + to % size;
     float square = 0.0f;
 #pragma unroll 4
-    for (int64_t c = lane * N; c < cols; c += 32 * N) {
-        const f32_pack<N> value = pack_load<N>(x + c);
-        bf16_pack<N> narrow;
+    for (int64_t c = lane * N; c < at.cols; c += 32 * N) {
+        const packed<float, N> value = pack_load<N>(x + c);
+        packed<T, N> copy;
 #pragma unroll
         for (int i = 0; i < N; i++) {
             square = fmaf(value.x[i], value.x[i], square);
-            narrow.x[i] = __float2bfloat16(value.x[i]);
+            copy.x[i] = narrow<T>(value.x[i]);
         }
-        pack_store<N>(a.weight + to + c, value);
-        pack_store<N>(a.narrow + to + c, narrow);
+        pack_store(a.weight + to + c, value);
+        pack_store(a.narrow + to + c, copy);
         if (a.walk)
-            pack_store<N>(a.walk + to + c, value);
+            pack_store(a.walk + to + c, value);
     }
     square = warp_sum(square);
     if (lane == 0)
         a.length[row] = sqrtf(square);
 }
 
-extern "C" st_status sti_ttt_begin_device(st_stream *q, st_ttt_state *s, const st_ttt_weights *w)
+template <typename T>
+static st_status begin(st_stream *q, const st_ttt_state *s, const st_ttt_weights *w)
 {
     const st_ttt_rule *r = &s->rule;
-    const begin_args a = {s->weight, s->walk, (bf16 *)s->narrow, s->length,
-                          (const float *)w->w0.data, (const float *)w->w2.data,
-                          (const float *)w->w1.data, r->heads, r->hidden, r->width};
+    const begin_args<T> a = {s->weight, s->walk, (T *)s->narrow, s->length,
+                             {(const float *)w->w0.data, (const float *)w->w2.data,
+                              (const float *)w->w1.data}, r->heads, r->hidden, r->width};
     const unsigned blocks = row_blocks(r->heads * sti_ttt_rows(r));
     if (r->hidden % 4 == 0 && r->width % 4 == 0)
-        begin_rows<4><<<blocks, 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
+        begin_rows<T, 4><<<blocks, 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
     else
-        begin_rows<1><<<blocks, 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
+        begin_rows<T, 1><<<blocks, 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
     return sti_launched("ttt begin_rows");
 }
 
-static __global__ void narrow_all(bf16 *y, const float *x, int64_t count)
+extern "C" st_status sti_ttt_begin_device(st_stream *q, st_ttt_state *s, const st_ttt_weights *w)
 {
-    const int64_t i = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < count)
-        y[i] = __float2bfloat16(x[i]);
+    return s->rule.precision == ST_TTT_FAST ? begin<bf16>(q, s, w) : begin<float>(q, s, w);
 }
 
 extern "C" st_status sti_ttt_narrow_device(st_stream *q, st_ttt_state *s)
 {
     const int64_t count = sti_ttt_all(&s->rule);
-    narrow_all<<<(unsigned)((count + 255) / 256), 256, 0, sti_cuda(q)>>>((bf16 *)s->narrow,
-                                                                         s->weight, count);
-    return sti_launched("ttt narrow_all");
+    return s->rule.precision == ST_TTT_FAST
+               ? ttt_narrow_all(q, (bf16 *)s->narrow, s->weight, count)
+               : ttt_narrow_all(q, (float *)s->narrow, s->weight, count);
 }
 
 /* --- run ---------------------------------------------------------------------------------- */
 
 /* hidden (rows,h) = silu(G) .* U, pair (rows,2h) = G | U. */
-template <int N>
-static __global__ void read_pointwise(bf16 *hidden, const bf16 *pair, int64_t rows, int64_t h)
+template <int N, typename T>
+static __global__ void read_pointwise(T *hidden, const T *pair, int64_t rows, int64_t h)
 {
     const int     lane = threadIdx.x % 32;
     const int64_t row = row_own();
     if (row >= rows)
         return;
     for (int64_t j = lane * N; j < h; j += 32 * N) {
-        const bf16_pack<N> g = pack_load<N>(pair + row * 2 * h + j);
-        const bf16_pack<N> u = pack_load<N>(pair + row * 2 * h + h + j);
-        bf16_pack<N> y;
+        const packed<T, N> g = pack_load<N>(pair + row * 2 * h + j);
+        const packed<T, N> u = pack_load<N>(pair + row * 2 * h + h + j);
+        packed<T, N> y;
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            const float x = __bfloat162float(g.x[i]);
-            y.x[i] = __float2bfloat16(x * sigmoid(x) * __bfloat162float(u.x[i]));
+            const float x = wide(g.x[i]);
+            y.x[i] = narrow<T>(x * sigmoid(x) * wide(u.x[i]));
         }
-        pack_store<N>(hidden + row * h + j, y);
+        pack_store(hidden + row * h + j, y);
     }
 }
 
@@ -156,9 +162,9 @@ typedef struct gates {
 } gates;
 
 /* pair: G | U to l0 Dg | l2 Dm; hidden: D to l1 Hd. Row (f,t) has its rates at f * step + t. */
-template <int N>
-static __global__ void teach_pointwise(bf16 *pair, bf16 *hidden, gates gate, int64_t heads,
-                                       int64_t n, int64_t h)
+template <int N, typename T>
+static __global__ void teach_pointwise(T *pair, T *hidden, gates gate, int64_t heads, int64_t n,
+                                       int64_t h)
 {
     const int     lane = threadIdx.x % 32;
     const int64_t row = row_own();
@@ -167,21 +173,21 @@ static __global__ void teach_pointwise(bf16 *pair, bf16 *hidden, gates gate, int
     const int64_t at = row / n * gate.step + row % n;
     const float l0 = gate.lr[0][at], l1 = gate.lr[1][at], l2 = gate.lr[2][at];
     for (int64_t j = lane * N; j < h; j += 32 * N) {
-        bf16_pack<N> g = pack_load<N>(pair + row * 2 * h + j);
-        bf16_pack<N> u = pack_load<N>(pair + row * 2 * h + h + j);
-        bf16_pack<N> d = pack_load<N>(hidden + row * h + j);
+        packed<T, N> g = pack_load<N>(pair + row * 2 * h + j);
+        packed<T, N> u = pack_load<N>(pair + row * 2 * h + h + j);
+        packed<T, N> d = pack_load<N>(hidden + row * h + j);
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            const float up = __bfloat162float(u.x[i]), down = __bfloat162float(d.x[i]);
+            const float up = wide(u.x[i]), down = wide(d.x[i]);
             float s, slope, bend;
-            silu_slopes(__bfloat162float(g.x[i]), &s, &slope, &bend);
-            g.x[i] = __float2bfloat16(l0 * down * up * slope);
-            u.x[i] = __float2bfloat16(l2 * down * s);
-            d.x[i] = __float2bfloat16(l1 * s * up);
+            silu_slopes(wide(g.x[i]), &s, &slope, &bend);
+            g.x[i] = narrow<T>(l0 * down * up * slope);
+            u.x[i] = narrow<T>(l2 * down * s);
+            d.x[i] = narrow<T>(l1 * s * up);
         }
-        pack_store<N>(pair + row * 2 * h + j, g);
-        pack_store<N>(pair + row * 2 * h + h + j, u);
-        pack_store<N>(hidden + row * h + j, d);
+        pack_store(pair + row * 2 * h + j, g);
+        pack_store(pair + row * 2 * h + h + j, u);
+        pack_store(hidden + row * h + j, d);
     }
 }
 
@@ -198,7 +204,8 @@ static __global__ void sum_gates(float *mu_sum, const float *mu, int64_t step, i
 }
 
 /* hidden = silu(G) .* U of the queries. */
-static st_status read_plainly(st_stream *q, const st_ttt_rule *r, const ttt_tokens *x)
+template <typename T>
+static st_status read_plainly(st_stream *q, const st_ttt_rule *r, const token_run<T> *x)
 {
     const int64_t h = r->hidden, d = r->width, n = x->n, rows = r->heads * n;
     ST_TRY(ttt_token_product(q, r->heads, x->pair, n * 2 * h, x->x, x->head_step, x->weight,
@@ -213,7 +220,8 @@ static st_status read_plainly(st_stream *q, const st_ttt_rule *r, const ttt_toke
 }
 
 /* pair = l0 Dg | l2 Dm and hidden = l1 Hd of the keys and values. */
-static st_status teach_plainly(st_stream *q, const st_ttt_rule *r, const ttt_tokens *x)
+template <typename T>
+static st_status teach_plainly(st_stream *q, const st_ttt_rule *r, const token_run<T> *x)
 {
     const int64_t h = r->hidden, d = r->width, n = x->n, rows = r->heads * n, set = 3 * h * d;
     const gates gate = {{x->lr[0], x->lr[1], x->lr[2]}, x->gate_step};
@@ -230,23 +238,25 @@ static st_status teach_plainly(st_stream *q, const st_ttt_rule *r, const ttt_tok
     return sti_launched("ttt teach_pointwise");
 }
 
+template <typename T>
 static st_status read_run(st_stream *q, const st_ttt_rule *r, const sti_ttt_view *x,
-                          const ttt_tokens *t)
+                          const token_run<T> *t)
 {
     const int64_t h = r->hidden, d = r->width, n = x->count;
-    return ttt_token_product(q, r->heads, x->out, x->head_step, t->hidden, n * h,
+    return ttt_token_product(q, r->heads, (T *)x->out, x->head_step, t->hidden, n * h,
                              t->weight + 2 * h * d, 3 * h * d, ST_TURNED, n, h, d, 0.0f);
 }
 
+template <typename T>
 static st_status teach_run(st_stream *q, const st_ttt_state *s, const sti_ttt_view *x,
-                           const ttt_tokens *t)
+                           const token_run<T> *t)
 {
     const st_ttt_rule *r = &s->rule;
     const int64_t h = r->hidden, d = r->width, n = x->count, set = 3 * h * d;
     const float beta = s->summed > 0 ? 1.0f : 0.0f;
-    ST_TRY(ttt_weight_product(q, r->heads, s->gradient, set, t->pair, n * 2 * h, x->k,
+    ST_TRY(ttt_weight_product(q, r->heads, s->gradient, set, t->pair, n * 2 * h, t->x,
                               x->head_step, 2 * h, n, d, beta));
-    return ttt_weight_product(q, r->heads, s->gradient + 2 * h * d, set, x->v, x->head_step,
+    return ttt_weight_product(q, r->heads, s->gradient + 2 * h * d, set, t->y, x->head_step,
                               t->hidden, n * h, d, n, h, beta);
 }
 
@@ -260,8 +270,9 @@ static st_status sum_run(st_stream *q, const st_ttt_state *s, const sti_ttt_view
 }
 
 /* Where reading and teaching meet the weights anew, they run beside each other. */
+template <typename T>
 static st_status meet_weights(st_stream *q, const st_ttt_state *s, const sti_ttt_view *x,
-                              const ttt_tokens *read, const ttt_tokens *teach)
+                              const token_run<T> *read, const token_run<T> *teach)
 {
     if (!teach)
         return read_run(q, &s->rule, x, read);
@@ -274,11 +285,12 @@ static st_status meet_weights(st_stream *q, const st_ttt_state *s, const sti_ttt
         [&] { return teach_run(q, s, x, teach); });
 }
 
-static ttt_tokens tokens_get(const st_ttt_state *s, const sti_ttt_view *x, const void *first,
-                             const void *second, bf16 *pair, bf16 *hidden)
+template <typename T>
+static token_run<T> tokens_get(const st_ttt_state *s, const sti_ttt_view *x, const void *first,
+                               const void *second, T *pair, T *hidden)
 {
-    ttt_tokens t = {};
-    t.x = (const bf16 *)first, t.y = (const bf16 *)second, t.weight = (const bf16 *)s->narrow;
+    token_run<T> t = {};
+    t.x = (const T *)first, t.y = (const T *)second, t.weight = (const T *)s->narrow;
     t.pair = pair, t.hidden = hidden;
     for (int j = 0; j < 3; j++)
         t.lr[j] = x->lr[j];
@@ -286,20 +298,24 @@ static ttt_tokens tokens_get(const st_ttt_state *s, const sti_ttt_view *x, const
     return t;
 }
 
-extern "C" st_status sti_ttt_run_device(st_stream *q, st_ttt_state *s, const sti_ttt_view *x,
-                                        unsigned work, st_slab *scratch)
+template <typename T>
+static st_status run(st_stream *q, const st_ttt_state *s, const sti_ttt_view *x, unsigned work,
+                     st_slab *scratch)
 {
     const size_t mark = scratch->used;
     const st_ttt_rule *r = &s->rule;
-    run_scratch t;
+    run_scratch<T> t;
     ST_TRY(take_run(&t, scratch, r, x->count));
-    const ttt_tokens read = tokens_get(s, x, x->q, NULL, t.pair, t.read);
-    const ttt_tokens teach = tokens_get(s, x, x->k, x->v, t.pair, t.hidden);
+    const token_run<T> read = tokens_get(s, x, x->q, NULL, t.pair, t.read);
+    const token_run<T> teach = tokens_get(s, x, x->k, x->v, t.pair, t.hidden);
     const bool reads = work & STI_TTT_APPLY, teaches = work & STI_TTT_WRITE;
-    const bool fused = (!reads || sti_ttt_hopper_tokens_fit(q->device, r, &read)) &&
-                       (!teaches || sti_ttt_hopper_tokens_fit(q->device, r, &teach));
-    if (fused)
-        ST_TRY(sti_ttt_hopper_tokens(q, r, teaches ? &teach : NULL, reads ? &read : NULL));
+    bool fused = false;
+    if constexpr (dtype_of<T> == ST_BF16) {
+        fused = (!reads || sti_ttt_hopper_tokens_fit(q->device, r, &read)) &&
+                (!teaches || sti_ttt_hopper_tokens_fit(q->device, r, &teach));
+        if (fused)
+            ST_TRY(sti_ttt_hopper_tokens(q, r, teaches ? &teach : NULL, reads ? &read : NULL));
+    }
     /* pair serves both, so without fused products reading comes first. */
     if (reads && !fused)
         ST_TRY(read_plainly(q, r, &read));
@@ -311,19 +327,26 @@ extern "C" st_status sti_ttt_run_device(st_stream *q, st_ttt_state *s, const sti
     return st_ok();
 }
 
+extern "C" st_status sti_ttt_run_device(st_stream *q, st_ttt_state *s, const sti_ttt_view *x,
+                                        unsigned work, st_slab *scratch)
+{
+    return s->rule.precision == ST_TTT_FAST ? run<bf16>(q, s, x, work, scratch)
+                                            : run<float>(q, s, x, work, scratch);
+}
+
 /* --- append ------------------------------------------------------------------------------- */
 
-typedef struct append_args {
-    bf16        *k_to, *v_to;
+template <typename T> struct append_args {
+    T           *k_to, *v_to;
     float       *lr_to, *mu_to;
-    const bf16  *k, *v;
+    const T     *k, *v;
     gates        gate;
     const float *mu;
     int64_t      head_step, heads, width, from;     /* from: first free slot */
-} append_args;
+};
 
 /* One block per token and head. */
-static __global__ void append_tokens(append_args a)
+template <typename T> static __global__ void append_tokens(append_args<T> a)
 {
     const int64_t t = blockIdx.x, f = blockIdx.y, slot = f * ST_TTT_PENDING + a.from + t;
     for (int64_t c = threadIdx.x; c < a.width; c += blockDim.x) {
@@ -337,14 +360,20 @@ static __global__ void append_tokens(append_args a)
         a.mu_to[slot] = a.mu[f * a.gate.step + t];
 }
 
-extern "C" st_status sti_ttt_append_device(st_stream *q, st_ttt_state *s, const sti_ttt_view *x)
+template <typename T>
+static st_status append(st_stream *q, const st_ttt_state *s, const sti_ttt_view *x)
 {
-    const append_args a = {(bf16 *)s->pending_k, (bf16 *)s->pending_v, s->pending_lr,
-                           s->pending_mu, (const bf16 *)x->k, (const bf16 *)x->v,
-                           {{x->lr[0], x->lr[1], x->lr[2]}, x->gate_step}, x->mu, x->head_step,
-                           s->rule.heads, s->rule.width, s->pending};
+    const append_args<T> a = {(T *)s->pending_k, (T *)s->pending_v, s->pending_lr, s->pending_mu,
+                              (const T *)x->k, (const T *)x->v,
+                              {{x->lr[0], x->lr[1], x->lr[2]}, x->gate_step}, x->mu, x->head_step,
+                              s->rule.heads, s->rule.width, s->pending};
     append_tokens<<<dim3((unsigned)x->count, (unsigned)s->rule.heads), 128, 0, sti_cuda(q)>>>(a);
     return sti_launched("ttt append_tokens");
+}
+
+extern "C" st_status sti_ttt_append_device(st_stream *q, st_ttt_state *s, const sti_ttt_view *x)
+{
+    return s->rule.precision == ST_TTT_FAST ? append<bf16>(q, s, x) : append<float>(q, s, x);
 }
 
 /* --- fire --------------------------------------------------------------------------------- */
@@ -384,9 +413,9 @@ static __global__ void add_momentum(momentum_args a)
         a.tape_mean[i / 3] = mean;
 }
 
-/* M becomes X_0 = M / (|M| + eps), in f32 and in bf16; and the scale. */
-static __global__ void normalise(bf16 *x, float *scale_out, float *m, const float *part,
-                                 int64_t size)
+/* M becomes X_0 = M / (|M| + eps), in f32 and as products read it; and the scale. */
+template <typename T>
+static __global__ void normalise(T *x, float *scale_out, float *m, const float *part, int64_t size)
 {
     const int64_t i = blockIdx.y;
     float square = 0.0f;
@@ -399,81 +428,79 @@ static __global__ void normalise(bf16 *x, float *scale_out, float *m, const floa
          j += (int64_t)gridDim.x * blockDim.x) {
         const float value = m[i * size + j] * scale;
         m[i * size + j] = value;
-        x[i * size + j] = __float2bfloat16(value);
+        x[i * size + j] = narrow<T>(value);
     }
 }
 
-typedef struct renorm_args {
+template <typename T> struct renorm_args {
     float       *weight, *walk;             /* walk NULL: postnorm        */
-    bf16        *narrow;
+    T           *narrow;
     const float *length;
     const float *step;                      /* NS(M), or M without Muon   */
     float       *tape_weight, *tape_norm;   /* NULL without a tape        */
-    bf16        *tape_narrow;
+    T           *tape_narrow;
     int64_t      heads, h, d;
-} renorm_args;
+};
 
 /* y = walk or weight, plus step; weight = length * unit(y). */
-static __global__ void renorm_rows(renorm_args a)
+template <typename T> static __global__ void renorm_rows(renorm_args<T> a)
 {
     const int     lane = threadIdx.x % 32;
-    const int64_t row = row_own(), per_head = 2 * a.h + a.d;
-    if (row >= a.heads * per_head)
+    const int64_t row = row_own();
+    if (row >= a.heads * (2 * a.h + a.d))
         return;
-    const int64_t f = row / per_head, r = row % per_head, cols = r < 2 * a.h ? a.d : a.h;
-    const int64_t from = f * 3 * a.h * a.d +
-                         (r < 2 * a.h ? r * a.d : 2 * a.h * a.d + (r - 2 * a.h) * a.h);
+    const layer_row at = layer_row_get(row, a.h, a.d);
     float *base = a.walk ? a.walk : a.weight;
     float square = 0.0f;
-    for (int64_t c = from + lane; c < from + cols; c += 32) {
+    for (int64_t c = at.from + lane; c < at.from + at.cols; c += 32) {
         const float y = base[c] + a.step[c];
         base[c] = y;                        /* a lane rereads its own c below */
         square = fmaf(y, y, square);
     }
     const float n = sqrtf(warp_sum(square)), scale = a.length[row] / (n + STI_ROW_EPS);
-    for (int64_t c = from + lane; c < from + cols; c += 32) {
+    for (int64_t c = at.from + lane; c < at.from + at.cols; c += 32) {
         const float w = base[c] * scale;
         a.weight[c] = w;
-        a.narrow[c] = __float2bfloat16(w);
+        a.narrow[c] = narrow<T>(w);
         if (a.tape_weight) {
             a.tape_weight[c] = w;
-            a.tape_narrow[c] = __float2bfloat16(w);
+            a.tape_narrow[c] = narrow<T>(w);
         }
     }
     if (lane == 0 && a.tape_norm)
         a.tape_norm[row] = n;
 }
 
-/* x (f32) and step 0's X (bf16) hold X_0; x becomes NS(M).
+/* x and step 0's X hold X_0; x becomes NS(M).
  *
- * X itself stays in f32: rounding it to bf16 would put noise into the directions where M has
+ * x itself stays in f32: rounding it to bf16 would put noise into the directions where M has
  * nothing, and every step multiplies those by about four. What is rounded is only what the
  * products read, and B times a rounded X still points where X points. */
-static st_status newton_schulz(st_stream *q, const st_ttt_rule *r, float *x, bf16 *muon, bool taped)
+template <typename T>
+static st_status newton_schulz(st_stream *q, const st_ttt_rule *r, float *x, T *muon, bool taped)
 {
     const int64_t all = sti_ttt_all(r);
     for (int k = 0; k < STI_NS_STEPS; k++) {
         /* With a tape each step has its own place; without one two places take turns. */
-        const ttt_muon_step now = ttt_muon_step_get(muon, r, taped ? k : k % 2);
+        const ttt_muon_step<T> now = ttt_muon_step_get(muon, r, taped ? k : k % 2);
         for (int j = 0; j < ttt_group_count(r); j++) {
             const ttt_group g = ttt_group_get(r, j);
             ST_TRY(ttt_gram(q, &g, now.a, now.x, now.x));
-            ST_TRY(ttt_square_product(q, &g, now.b, ST_BF16, now.a, now.a, ST_STRAIGHT, now.a,
-                                      ST_STRAIGHT, g.side, g.side, g.side, STI_NS[k][2],
-                                      STI_NS[k][1]));
-            ST_TRY(ttt_mix(q, &g, x, ST_F32, STI_NS[k][0], x, now.b, now.x));
+            ST_TRY(ttt_square_product(q, &g, now.b, now.a, now.a, ST_STRAIGHT, now.a, ST_STRAIGHT,
+                                      g.side, g.side, g.side, STI_NS[k][2], STI_NS[k][1]));
+            ST_TRY(ttt_mix(q, &g, x, STI_NS[k][0], x, now.b, now.x));
         }
         if (k == STI_NS_STEPS - 1)
             break;
-        narrow_all<<<(unsigned)((all + 255) / 256), 256, 0, sti_cuda(q)>>>(
-            ttt_muon_step_get(muon, r, taped ? k + 1 : (k + 1) % 2).x, x, all);
-        ST_TRY(sti_launched("ttt narrow_all"));
+        ST_TRY(ttt_narrow_all(q, ttt_muon_step_get(muon, r, taped ? k + 1 : (k + 1) % 2).x, x,
+                              all));
     }
     return st_ok();
 }
 
-static st_status fire_plainly(st_stream *q, st_ttt_state *s, const sti_ttt_slot *slot,
-                              const fire_scratch *t)
+template <typename T>
+static st_status fire_plainly(st_stream *q, const st_ttt_state *s, const sti_ttt_slot *slot,
+                              const fire_scratch<T> *t)
 {
     const st_ttt_rule *r = &s->rule;
     const int64_t size = sti_ttt_matrix(r);
@@ -483,22 +510,23 @@ static st_status fire_plainly(st_stream *q, st_ttt_state *s, const sti_ttt_slot 
     add_momentum<<<blocks, 512, 0, sti_cuda(q)>>>(m);
     ST_TRY(sti_launched("ttt add_momentum"));
     if (r->muon != ST_TTT_MUON_OFF) {
-        bf16 *muon = slot->muon ? (bf16 *)slot->muon : t->muon;
+        T *muon = slot->muon ? (T *)slot->muon : t->muon;
         normalise<<<blocks, 512, 0, sti_cuda(q)>>>(ttt_muon_step_get(muon, r, 0).x,
                                                    slot->scale ? slot->scale : t->scale,
                                                    s->gradient, t->part, size);
         ST_TRY(sti_launched("ttt normalise"));
         ST_TRY(newton_schulz(q, r, s->gradient, muon, slot->muon != NULL));
     }
-    const renorm_args a = {s->weight, s->walk, (bf16 *)s->narrow, s->length, s->gradient,
-                           slot->weight, slot->row_norm, (bf16 *)slot->narrow, r->heads,
-                           r->hidden, r->width};
+    const renorm_args<T> a = {s->weight, s->walk, (T *)s->narrow, s->length, s->gradient,
+                              slot->weight, slot->row_norm, (T *)slot->narrow, r->heads,
+                              r->hidden, r->width};
     renorm_rows<<<row_blocks(r->heads * sti_ttt_rows(r)), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
     return sti_launched("ttt renorm_rows");
 }
 
-static st_status fire_fused(st_stream *q, st_ttt_state *s, const sti_ttt_slot *slot,
-                            const fire_scratch *t)
+template <typename T>
+static st_status fire_fused(st_stream *q, const st_ttt_state *s, const sti_ttt_slot *slot,
+                            const fire_scratch<T> *t)
 {
     ttt_update u = {};
     u.gradient = s->gradient, u.momentum = s->momentum, u.mu_sum = s->mu_sum;
@@ -508,16 +536,17 @@ static st_status fire_fused(st_stream *q, st_ttt_state *s, const sti_ttt_slot *s
     u.tape_narrow = (bf16 *)slot->narrow;
     u.taped = slot->muon != NULL;
     u.first = s->updates == 0;
-    u.muon = u.taped ? (bf16 *)slot->muon : t->muon;
+    u.muon = (bf16 *)(u.taped ? slot->muon : t->muon);
     u.part = t->part, u.row_part = t->row_part, u.meeting = t->meeting;
     return sti_ttt_hopper_update(q, &s->rule, &u);
 }
 
-extern "C" st_status sti_ttt_fire_device(st_stream *q, st_ttt_state *s, const sti_ttt_slot *slot,
-                                         st_slab *scratch)
+template <typename T>
+static st_status fire(st_stream *q, const st_ttt_state *s, const sti_ttt_slot *slot,
+                      st_slab *scratch)
 {
     const size_t mark = scratch->used;
-    fire_scratch t;
+    fire_scratch<T> t;
     ST_TRY(take_fire(&t, scratch, &s->rule));
     if (sti_ttt_hopper_fits(q->device, &s->rule))
         ST_TRY(fire_fused(q, s, slot, &t));
@@ -525,4 +554,11 @@ extern "C" st_status sti_ttt_fire_device(st_stream *q, st_ttt_state *s, const st
         ST_TRY(fire_plainly(q, s, slot, &t));
     st_slab_rewind(scratch, mark);
     return st_ok();
+}
+
+extern "C" st_status sti_ttt_fire_device(st_stream *q, st_ttt_state *s, const sti_ttt_slot *slot,
+                                         st_slab *scratch)
+{
+    return s->rule.precision == ST_TTT_FAST ? fire<bf16>(q, s, slot, scratch)
+                                            : fire<float>(q, s, slot, scratch);
 }

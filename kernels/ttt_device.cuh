@@ -35,16 +35,20 @@ static inline ttt_group ttt_group_get(const st_ttt_rule *r, int j)
     return g;
 }
 
-/* Where Newton-Schulz step k keeps X, A and B of all 3H matrices. */
-typedef struct ttt_muon_step {
-    bf16 *x, *a, *b;
-} ttt_muon_step;
+/* The code is written for both precisions: T is what tokens are and products read. */
+template <typename T> static constexpr st_dtype dtype_of = sizeof(T) == 2 ? ST_BF16 : ST_F32;
 
-static inline ttt_muon_step ttt_muon_step_get(bf16 *base, const st_ttt_rule *r, int k)
+/* Where Newton-Schulz step k keeps X, A and B of all 3H matrices. */
+template <typename T> struct ttt_muon_step {
+    T *x, *a, *b;
+};
+
+template <typename T>
+static inline ttt_muon_step<T> ttt_muon_step_get(T *base, const st_ttt_rule *r, int k)
 {
     const int64_t side = r->hidden < r->width ? r->hidden : r->width;
     const int64_t x = 3 * r->heads * sti_ttt_matrix(r), square = 3 * r->heads * side * side;
-    ttt_muon_step s;
+    ttt_muon_step<T> s;
     s.x = base + k * (x + 2 * square);
     s.a = s.x + x;
     s.b = s.a + square;
@@ -53,21 +57,19 @@ static inline ttt_muon_step ttt_muon_step_get(bf16 *base, const st_ttt_rule *r, 
 
 /* y = alpha op(a) op(b) + beta c for all matrices of a group. a, b and y are each either a whole
  * matrix (rows,cols) or a square of the shorter side; op as in st_product. */
-static inline st_status ttt_square_product(st_stream *q, const ttt_group *g, void *y,
-                                           st_dtype y_dtype, const void *c, const bf16 *a,
-                                           st_turn a_turn, const bf16 *b, st_turn b_turn,
+template <typename Y, typename T>
+static inline st_status ttt_square_product(st_stream *q, const ttt_group *g, Y *y, const Y *c,
+                                           const T *a, st_turn a_turn, const T *b, st_turn b_turn,
                                            int64_t rows, int64_t inner, int64_t cols, float alpha,
                                            float beta)
 {
     const int64_t y_size = rows * cols, a_size = rows * inner, b_size = inner * cols;
     st_product p = {};
-    p.y = (unsigned char *)y + (size_t)(g->first * y_size) * st_dtype_size(y_dtype);
-    if (c)
-        p.c = (const unsigned char *)c + (size_t)(g->first * y_size) * st_dtype_size(y_dtype);
+    p.y = y + g->first * y_size;
+    p.c = c + g->first * y_size;
     p.a = a + g->first * a_size;
     p.b = b + g->first * b_size;
-    p.y_dtype = y_dtype;
-    p.ab_dtype = ST_BF16;
+    p.y_dtype = dtype_of<Y>, p.ab_dtype = dtype_of<T>;
     p.rows = rows, p.cols = cols, p.inner = inner, p.batch = g->batch;
     p.y_pitch = cols;
     p.a_pitch = a_turn == ST_TURNED ? rows : inner;
@@ -79,34 +81,36 @@ static inline st_status ttt_square_product(st_stream *q, const ttt_group *g, voi
 }
 
 /* s = x y^T for wide matrices, x^T y for tall ones: (side,side). */
-static inline st_status ttt_gram(st_stream *q, const ttt_group *g, bf16 *s, const bf16 *x,
-                                 const bf16 *y)
+template <typename T>
+static inline st_status ttt_gram(st_stream *q, const ttt_group *g, T *s, const T *x, const T *y)
 {
-    return g->tall ? ttt_square_product(q, g, s, ST_BF16, NULL, x, ST_TURNED, y, ST_STRAIGHT,
-                                        g->side, g->rows, g->side, 1.0f, 0.0f)
-                   : ttt_square_product(q, g, s, ST_BF16, NULL, x, ST_STRAIGHT, y, ST_TURNED,
-                                        g->side, g->cols, g->side, 1.0f, 0.0f);
+    return g->tall ? ttt_square_product(q, g, s, s, x, ST_TURNED, y, ST_STRAIGHT, g->side,
+                                        g->rows, g->side, 1.0f, 0.0f)
+                   : ttt_square_product(q, g, s, s, x, ST_STRAIGHT, y, ST_TURNED, g->side,
+                                        g->cols, g->side, 1.0f, 0.0f);
 }
 
 /* y = s x + alpha c for wide matrices, x s + alpha c for tall ones. */
-static inline st_status ttt_mix(st_stream *q, const ttt_group *g, void *y, st_dtype y_dtype,
-                                float alpha, const void *c, const bf16 *s, const bf16 *x)
+template <typename T>
+static inline st_status ttt_mix(st_stream *q, const ttt_group *g, float *y, float alpha,
+                                const float *c, const T *s, const T *x)
 {
-    return g->tall ? ttt_square_product(q, g, y, y_dtype, c, x, ST_STRAIGHT, s, ST_STRAIGHT,
-                                        g->rows, g->side, g->cols, 1.0f, alpha)
-                   : ttt_square_product(q, g, y, y_dtype, c, s, ST_STRAIGHT, x, ST_STRAIGHT,
-                                        g->rows, g->side, g->cols, 1.0f, alpha);
+    return g->tall ? ttt_square_product(q, g, y, c, x, ST_STRAIGHT, s, ST_STRAIGHT, g->rows,
+                                        g->side, g->cols, 1.0f, alpha)
+                   : ttt_square_product(q, g, y, c, s, ST_STRAIGHT, x, ST_STRAIGHT, g->rows,
+                                        g->side, g->cols, 1.0f, alpha);
 }
 
 /* y (n,cols) = a (n,inner) b, one problem per head; b and y's place are what differs. */
-static inline st_status ttt_token_product(st_stream *q, int64_t heads, void *y, int64_t y_step,
-                                          const void *a, int64_t a_step, const bf16 *b,
-                                          int64_t b_step, st_turn b_turn, int64_t n, int64_t inner,
-                                          int64_t cols, float beta)
+template <typename T>
+static inline st_status ttt_token_product(st_stream *q, int64_t heads, T *y, int64_t y_step,
+                                          const T *a, int64_t a_step, const T *b, int64_t b_step,
+                                          st_turn b_turn, int64_t n, int64_t inner, int64_t cols,
+                                          float beta)
 {
     st_product p = {};
     p.y = y, p.a = a, p.b = b;
-    p.y_dtype = ST_BF16, p.ab_dtype = ST_BF16;
+    p.y_dtype = p.ab_dtype = dtype_of<T>;
     p.rows = n, p.cols = cols, p.inner = inner, p.batch = heads;
     p.y_pitch = cols, p.a_pitch = inner, p.b_pitch = b_turn == ST_TURNED ? inner : cols;
     p.y_step = y_step, p.a_step = a_step, p.b_step = b_step;
@@ -116,14 +120,14 @@ static inline st_status ttt_token_product(st_stream *q, int64_t heads, void *y, 
 }
 
 /* y (rows,cols) f32 = a^T b + beta y over n tokens: a (n,rows), b (n,cols). */
+template <typename T>
 static inline st_status ttt_weight_product(st_stream *q, int64_t heads, float *y, int64_t y_step,
-                                           const void *a, int64_t a_step, const void *b,
-                                           int64_t b_step, int64_t rows, int64_t n, int64_t cols,
-                                           float beta)
+                                           const T *a, int64_t a_step, const T *b, int64_t b_step,
+                                           int64_t rows, int64_t n, int64_t cols, float beta)
 {
     st_product p = {};
     p.y = y, p.a = a, p.b = b;
-    p.y_dtype = ST_F32, p.ab_dtype = ST_BF16;
+    p.y_dtype = ST_F32, p.ab_dtype = dtype_of<T>;
     p.rows = rows, p.cols = cols, p.inner = n, p.batch = heads;
     p.y_pitch = cols, p.a_pitch = rows, p.b_pitch = cols;
     p.y_step = y_step, p.a_step = a_step, p.b_step = b_step;
@@ -134,34 +138,36 @@ static inline st_status ttt_weight_product(st_stream *q, int64_t heads, float *y
 
 /* --- device arithmetic -------------------------------------------------------------------- */
 
-/* N neighbouring bf16, 16 bytes at a time when N is 8. */
-template <int N> struct bf16_pack {
-    alignas(2 * N) bf16 x[N];
+static __device__ __forceinline__ float wide(float x)
+{
+    return x;
+}
+
+static __device__ __forceinline__ float wide(bf16 x)
+{
+    return __bfloat162float(x);
+}
+
+/* x as a T. */
+template <typename T> static __device__ __forceinline__ T narrow(float x)
+{
+    return T(x);
+}
+
+/* N neighbouring numbers, 16 bytes at a time when they are as many. */
+template <typename T, int N> struct packed {
+    alignas(sizeof(T) * N) T x[N];
 };
 
-template <int N> static __device__ __forceinline__ bf16_pack<N> pack_load(const bf16 *p)
+template <int N, typename T> static __device__ __forceinline__ packed<T, N> pack_load(const T *p)
 {
-    return *reinterpret_cast<const bf16_pack<N> *>(p);
+    return *reinterpret_cast<const packed<T, N> *>(p);
 }
 
-template <int N> static __device__ __forceinline__ void pack_store(bf16 *p, const bf16_pack<N> &v)
+template <typename T, int N>
+static __device__ __forceinline__ void pack_store(T *p, const packed<T, N> &v)
 {
-    *reinterpret_cast<bf16_pack<N> *>(p) = v;
-}
-
-/* N neighbouring f32, 16 bytes when N is 4. */
-template <int N> struct f32_pack {
-    alignas(4 * N) float x[N];
-};
-
-template <int N> static __device__ __forceinline__ f32_pack<N> pack_load(const float *p)
-{
-    return *reinterpret_cast<const f32_pack<N> *>(p);
-}
-
-template <int N> static __device__ __forceinline__ void pack_store(float *p, const f32_pack<N> &v)
-{
-    *reinterpret_cast<f32_pack<N> *>(p) = v;
+    *reinterpret_cast<packed<T, N> *>(p) = v;
 }
 
 /* Where e^-x is out of f32's range the answer is 0: __expf and __fdividef would take six more
@@ -196,6 +202,32 @@ static __device__ __forceinline__ float block_sum(float x)
     return warp_sum(lane < (int)(blockDim.x + 31) / 32 ? part[lane] : 0.0f);
 }
 
+/* --- a copy to multiply ------------------------------------------------------------------- */
+
+template <typename T, int N>
+static __global__ void narrow_all(T *y, const float *x, int64_t count)
+{
+    const int64_t i = ((int64_t)blockIdx.x * blockDim.x + threadIdx.x) * N;
+    if (i >= count)
+        return;
+    const packed<float, N> from = pack_load<N>(x + i);
+    packed<T, N> to;
+#pragma unroll
+    for (int k = 0; k < N; k++)
+        to.x[k] = narrow<T>(from.x[k]);
+    pack_store(y + i, to);
+}
+
+template <typename T>
+static inline st_status ttt_narrow_all(st_stream *q, T *y, const float *x, int64_t count)
+{
+    if (count % 4 == 0)
+        narrow_all<T, 4><<<(unsigned)((count + 1023) / 1024), 256, 0, sti_cuda(q)>>>(y, x, count);
+    else
+        narrow_all<T, 1><<<(unsigned)((count + 255) / 256), 256, 0, sti_cuda(q)>>>(y, x, count);
+    return sti_launched("ttt narrow_all");
+}
+
 /* --- a warp a row ------------------------------------------------------------------------- */
 
 enum { ROW_WARPS = 8 };         /* of a block */
@@ -209,6 +241,18 @@ static inline unsigned row_blocks(int64_t rows)
 static __device__ __forceinline__ int64_t row_own()
 {
     return (int64_t)blockIdx.x * ROW_WARPS + threadIdx.x / 32;
+}
+
+/* Where a row of a layer lies: the rows of a head are h (w0), h (w2), d (w1). */
+typedef struct layer_row {
+    int64_t from, cols;
+} layer_row;
+
+static __device__ __forceinline__ layer_row layer_row_get(int64_t row, int64_t h, int64_t d)
+{
+    const int64_t per_head = 2 * h + d, head = row / per_head * 3 * h * d, r = row % per_head;
+    return r < 2 * h ? layer_row{head + r * d, d}
+                     : layer_row{head + 2 * h * d + (r - 2 * h) * h, h};
 }
 
 enum { TTT_PARTS = 16 };        /* blocks that share one matrix in a sum over it */

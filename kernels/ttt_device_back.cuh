@@ -7,29 +7,30 @@
 
 #include "kernels/ttt_hopper.cuh"
 
-typedef struct back_scratch {
-    bf16  *pair;            /* (H,n,2h)  G | U, then their gradients               */
-    bf16  *taught;          /* (H,n,2h)  R0 | R2, then l0 Dg | l2 Dm               */
-    bf16  *hidden;          /* (H,n,h)   l1 Hd                                     */
-    bf16  *above;           /* (H,n,h)   gradient of A, or D and Dbar              */
-    bf16  *r1;              /* (H,n,h)   R1, then A of the read                    */
-    bf16  *read;            /* (H,n,2h)  G | U of the read, then their gradients   */
+template <typename T> struct back_scratch {
+    T     *pair;            /* (H,n,2h)  G | U, then their gradients               */
+    T     *taught;          /* (H,n,2h)  R0 | R2, then l0 Dg | l2 Dm               */
+    T     *hidden;          /* (H,n,h)   l1 Hd                                     */
+    T     *above;           /* (H,n,h)   gradient of A, or D and Dbar              */
+    T     *r1;              /* (H,n,h)   R1, then A of the read                    */
+    T     *read;            /* (H,n,2h)  G | U of the read, then their gradients   */
     float *rate;            /* (h/64,3,H,n) parts of the rates' gradients          */
     float *now;             /* a layer   gradient of the weights read with         */
     float *walk;            /* a layer   prenorm: gradient of P                    */
     float *moment;          /* a layer   gradient of N, then of M                  */
     float *carry;           /* a layer   m_{c+1} Mbar_{c+1}                        */
-    bf16  *narrow;          /* a layer   moment in bf16; t, z, r lie behind it     */
-    bf16  *t, *z, *r;       /* (3H,side,side) Newton-Schulz                        */
+    T     *narrow;          /* a layer   moment to multiply; t, z, r lie behind it */
+    T     *t, *z, *r;       /* (3H,side,side) Newton-Schulz                        */
     float *length;          /* (H,h+h+d) gradient of the birth row norms           */
     float *part;            /* (3H,TTT_PARTS)  parts of <M, Mbar>                  */
     float *gate;            /* (3H,TTT_PARTS)  parts of the update gate's gradient */
     uint32_t *meeting;      /* (3H,TTT_MEETING_STEP)  for the fused body           */
-} back_scratch;
+};
 
 /* Through update `slot_index` of the tape, `first` of its sequence: t->now, the gradient of the
  * weights it made, becomes t->narrow, that of the chunk's sums, and what earlier updates get. */
+template <typename T>
 st_status ttt_update_back_run(st_stream *q, const st_ttt_rule *r, const st_ttt_tape *tape,
-                              int64_t slot_index, bool first, back_scratch *t);
+                              int64_t slot_index, bool first, back_scratch<T> *t);
 
 #endif

@@ -1,14 +1,15 @@
 /* ttt_device_backward.cu - the fast-weight operator on the device, backward (spec 9.5): the sweep
  * over chunks from the last to the first, and what their tokens get (B1, B5, B6).
  *
- * The sweep of ttt_host_backward.c with all heads at once: bf16 products with f32 sums, gradients
- * of weights and momentum in f32.
+ * The sweep of ttt_host_backward.c with all heads at once, for both precisions; gradients of
+ * weights and momentum in f32.
  */
 #include "kernels/ttt_device_back.cuh"
 
 /* --- scratch ------------------------------------------------------------------------------ */
 
-static st_status take(back_scratch *t, st_slab *slab, const st_ttt_rule *r, int64_t n)
+template <typename T>
+static st_status take(back_scratch<T> *t, st_slab *slab, const st_ttt_rule *r, int64_t n)
 {
     const int64_t side = r->hidden < r->width ? r->hidden : r->width;
     const int64_t all = sti_ttt_all(r), tokens = r->heads * n * r->hidden;
@@ -38,65 +39,73 @@ static int64_t longest(const st_ttt_rule *r, int64_t count)
     return count < r->chunk ? count : r->chunk;
 }
 
-extern "C" st_status sti_ttt_backward_plan_device(st_slab *scratch, const st_ttt_rule *rule,
-                                                  int64_t count_max)
+template <typename T>
+static st_status plan(st_slab *scratch, const st_ttt_rule *rule, int64_t count_max)
 {
     const size_t mark = scratch->used;
-    back_scratch t;
+    back_scratch<T> t;
     ST_TRY(take(&t, scratch, rule, longest(rule, count_max)));
     st_slab_rewind(scratch, mark);
     return st_ok();
 }
 
+extern "C" st_status sti_ttt_backward_plan_device(st_slab *scratch, const st_ttt_rule *rule,
+                                                  int64_t count_max)
+{
+    return rule->precision == ST_TTT_FAST ? plan<bf16>(scratch, rule, count_max)
+                                          : plan<float>(scratch, rule, count_max);
+}
+
 /* --- B1: reading -------------------------------------------------------------------------- */
 
 /* pair: G | U to Gbar | Ubar; hidden = A; above = gradient of A. */
-template <int N>
-static __global__ void read_back_pointwise(bf16 *pair, bf16 *hidden, const bf16 *above,
-                                           int64_t rows, int64_t h)
+template <int N, typename T>
+static __global__ void read_back_pointwise(T *pair, T *hidden, const T *above, int64_t rows,
+                                           int64_t h)
 {
     const int     lane = threadIdx.x % 32;
     const int64_t row = row_own();
     if (row >= rows)
         return;
     for (int64_t j = lane * N; j < h; j += 32 * N) {
-        bf16_pack<N> g = pack_load<N>(pair + row * 2 * h + j);
-        bf16_pack<N> u = pack_load<N>(pair + row * 2 * h + h + j);
-        const bf16_pack<N> a_grad = pack_load<N>(above + row * h + j);
-        bf16_pack<N> a;
+        packed<T, N> g = pack_load<N>(pair + row * 2 * h + j);
+        packed<T, N> u = pack_load<N>(pair + row * 2 * h + h + j);
+        const packed<T, N> a_grad = pack_load<N>(above + row * h + j);
+        packed<T, N> a;
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            const float up = __bfloat162float(u.x[i]), grad = __bfloat162float(a_grad.x[i]);
+            const float up = wide(u.x[i]), grad = wide(a_grad.x[i]);
             float s, slope, bend;
-            silu_slopes(__bfloat162float(g.x[i]), &s, &slope, &bend);
-            a.x[i] = __float2bfloat16(s * up);
-            g.x[i] = __float2bfloat16(grad * up * slope);
-            u.x[i] = __float2bfloat16(grad * s);
+            silu_slopes(wide(g.x[i]), &s, &slope, &bend);
+            a.x[i] = narrow<T>(s * up);
+            g.x[i] = narrow<T>(grad * up * slope);
+            u.x[i] = narrow<T>(grad * s);
         }
-        pack_store<N>(hidden + row * h + j, a);
-        pack_store<N>(pair + row * 2 * h + j, g);
-        pack_store<N>(pair + row * 2 * h + h + j, u);
+        pack_store(hidden + row * h + j, a);
+        pack_store(pair + row * 2 * h + j, g);
+        pack_store(pair + row * 2 * h + h + j, u);
     }
 }
 
 /* Tokens [from, from + n) with their weights. */
-typedef struct run_back {
+template <typename T> struct run_back {
     const st_ttt_rule *rule;
-    const bf16        *weight;
-    const bf16        *q, *k, *v, *out_grad;
-    bf16              *q_grad, *k_grad, *v_grad;
+    const T           *weight;
+    const T           *q, *k, *v, *out_grad;
+    T                 *q_grad, *k_grad, *v_grad;
     const float       *lr[3];
     float             *lr_grad[3];
     int64_t            n, head_step, gate_step;
-} run_back;
+};
 
-static run_back run_back_get(const st_ttt_rule *r, const bf16 *weight, const sti_ttt_view *x,
-                             const sti_ttt_view_grads *g, int64_t from, int64_t n)
+template <typename T>
+static run_back<T> run_back_get(const st_ttt_rule *r, const T *weight, const sti_ttt_view *x,
+                                const sti_ttt_view_grads *g, int64_t from, int64_t n)
 {
     const int64_t row = from * r->width;
-    run_back b = {r, weight, (const bf16 *)x->q + row, (const bf16 *)x->k + row,
-                  (const bf16 *)x->v + row, (const bf16 *)g->out + row, (bf16 *)g->q + row,
-                  (bf16 *)g->k + row, (bf16 *)g->v + row};
+    run_back<T> b = {r, weight, (const T *)x->q + row, (const T *)x->k + row,
+                     (const T *)x->v + row, (const T *)g->out + row, (T *)g->q + row,
+                     (T *)g->k + row, (T *)g->v + row};
     for (int j = 0; j < 3; j++) {
         b.lr[j] = x->lr[j] + from;
         b.lr_grad[j] = g->lr[j] + from;
@@ -106,9 +115,10 @@ static run_back run_back_get(const st_ttt_rule *r, const bf16 *weight, const sti
 }
 
 /* What the fused and the plain bodies are told about reading ... */
-static ttt_tokens read_tokens(const run_back *b, const back_scratch *t)
+template <typename T>
+static token_run<T> read_tokens(const run_back<T> *b, const back_scratch<T> *t)
 {
-    ttt_tokens a = {};
+    token_run<T> a = {};
     a.x = b->q, a.y = b->out_grad;
     a.weight = b->weight;
     a.pair = t->read, a.hidden = t->r1, a.above = t->above;
@@ -117,9 +127,10 @@ static ttt_tokens read_tokens(const run_back *b, const back_scratch *t)
 }
 
 /* ... and about teaching. */
-static ttt_tokens teach_tokens(const run_back *b, const back_scratch *t)
+template <typename T>
+static token_run<T> teach_tokens(const run_back<T> *b, const back_scratch<T> *t)
 {
-    ttt_tokens a = {};
+    token_run<T> a = {};
     a.x = b->k, a.y = b->v;
     a.weight = b->weight, a.teacher = t->narrow;
     a.pair = t->pair, a.taught = t->taught, a.hidden = t->hidden, a.above = t->above;
@@ -133,7 +144,8 @@ static ttt_tokens teach_tokens(const run_back *b, const back_scratch *t)
 }
 
 /* pair = Gbar | Ubar and hidden = A of the queries. */
-static st_status read_back_plainly(st_stream *q, const st_ttt_rule *r, const ttt_tokens *x)
+template <typename T>
+static st_status read_back_plainly(st_stream *q, const st_ttt_rule *r, const token_run<T> *x)
 {
     const int64_t H = r->heads, h = r->hidden, d = r->width, n = x->n;
     const int64_t set = 3 * h * d, rows = H * n;
@@ -152,17 +164,17 @@ static st_status read_back_plainly(st_stream *q, const st_ttt_rule *r, const ttt
 
 /* --- B5: teaching ------------------------------------------------------------------------- */
 
-typedef struct teach_args {
-    bf16        *pair, *taught, *hidden, *above;
-    const bf16  *r1;
+template <typename T> struct teach_args {
+    T           *pair, *taught, *hidden, *above;
+    const T     *r1;
     const float *lr[3];
     float       *lr_grad[3];
     int64_t      heads, n, h, gate_step;
-} teach_args;
+};
 
 /* In: pair = G | U, above = D, taught = R0 | R2, r1 = R1. Out: pair = Gbar | Ubar, above = Dbar,
  * taught = l0 Dg | l2 Dm, hidden = l1 Hd, and the rates' gradients. */
-template <int N> static __global__ void teach_back_pointwise(teach_args a)
+template <int N, typename T> static __global__ void teach_back_pointwise(teach_args<T> a)
 {
     const int     lane = threadIdx.x % 32;
     const int64_t row = row_own();
@@ -172,39 +184,39 @@ template <int N> static __global__ void teach_back_pointwise(teach_args a)
     const float l0 = a.lr[0][gate], l1 = a.lr[1][gate], l2 = a.lr[2][gate];
     float sum0 = 0.0f, sum1 = 0.0f, sum2 = 0.0f;
     for (int64_t j = lane * N; j < h; j += 32 * N) {
-        bf16_pack<N> g = pack_load<N>(a.pair + row * 2 * h + j);
-        bf16_pack<N> u = pack_load<N>(a.pair + row * 2 * h + h + j);
-        bf16_pack<N> r0 = pack_load<N>(a.taught + row * 2 * h + j);
-        bf16_pack<N> r2 = pack_load<N>(a.taught + row * 2 * h + h + j);
-        bf16_pack<N> d = pack_load<N>(a.above + row * h + j);
-        const bf16_pack<N> r1 = pack_load<N>(a.r1 + row * h + j);
-        bf16_pack<N> hd;
+        packed<T, N> g = pack_load<N>(a.pair + row * 2 * h + j);
+        packed<T, N> u = pack_load<N>(a.pair + row * 2 * h + h + j);
+        packed<T, N> r0 = pack_load<N>(a.taught + row * 2 * h + j);
+        packed<T, N> r2 = pack_load<N>(a.taught + row * 2 * h + h + j);
+        packed<T, N> d = pack_load<N>(a.above + row * h + j);
+        const packed<T, N> r1 = pack_load<N>(a.r1 + row * h + j);
+        packed<T, N> hd;
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            const float up = __bfloat162float(u.x[i]), down = __bfloat162float(d.x[i]);
-            const float R0 = __bfloat162float(r0.x[i]), R1 = __bfloat162float(r1.x[i]);
-            const float R2 = __bfloat162float(r2.x[i]);
+            const float up = wide(u.x[i]), down = wide(d.x[i]);
+            const float R0 = wide(r0.x[i]), R1 = wide(r1.x[i]);
+            const float R2 = wide(r2.x[i]);
             float s, slope, bend;
-            silu_slopes(__bfloat162float(g.x[i]), &s, &slope, &bend);
+            silu_slopes(wide(g.x[i]), &s, &slope, &bend);
             const float dg = down * up * slope, dm = down * s, hid = s * up;
             sum0 = fmaf(dg, R0, sum0);
             sum1 = fmaf(hid, R1, sum1);
             sum2 = fmaf(dm, R2, sum2);
             const float dg_grad = l0 * R0, h_grad = l1 * R1, dm_grad = l2 * R2;
-            d.x[i] = __float2bfloat16(dm_grad * s + dg_grad * up * slope);
-            u.x[i] = __float2bfloat16(dg_grad * down * slope + h_grad * s);
-            g.x[i] = __float2bfloat16(dg_grad * down * up * bend +
-                                      (dm_grad * down + h_grad * up) * slope);
-            r0.x[i] = __float2bfloat16(l0 * dg);
-            r2.x[i] = __float2bfloat16(l2 * dm);
-            hd.x[i] = __float2bfloat16(l1 * hid);
+            d.x[i] = narrow<T>(dm_grad * s + dg_grad * up * slope);
+            u.x[i] = narrow<T>(dg_grad * down * slope + h_grad * s);
+            g.x[i] = narrow<T>(dg_grad * down * up * bend +
+                               (dm_grad * down + h_grad * up) * slope);
+            r0.x[i] = narrow<T>(l0 * dg);
+            r2.x[i] = narrow<T>(l2 * dm);
+            hd.x[i] = narrow<T>(l1 * hid);
         }
-        pack_store<N>(a.pair + row * 2 * h + j, g);
-        pack_store<N>(a.pair + row * 2 * h + h + j, u);
-        pack_store<N>(a.taught + row * 2 * h + j, r0);
-        pack_store<N>(a.taught + row * 2 * h + h + j, r2);
-        pack_store<N>(a.above + row * h + j, d);
-        pack_store<N>(a.hidden + row * h + j, hd);
+        pack_store(a.pair + row * 2 * h + j, g);
+        pack_store(a.pair + row * 2 * h + h + j, u);
+        pack_store(a.taught + row * 2 * h + j, r0);
+        pack_store(a.taught + row * 2 * h + h + j, r2);
+        pack_store(a.above + row * h + j, d);
+        pack_store(a.hidden + row * h + j, hd);
     }
     sum0 = warp_sum(sum0), sum1 = warp_sum(sum1), sum2 = warp_sum(sum2);
     if (lane < 3)
@@ -212,8 +224,9 @@ template <int N> static __global__ void teach_back_pointwise(teach_args a)
 }
 
 /* All that teach_back_pointwise promises, for the keys and values. */
-static st_status teach_back_plainly(st_stream *q, const st_ttt_rule *r, const ttt_tokens *x,
-                                    bf16 *r1)
+template <typename T>
+static st_status teach_back_plainly(st_stream *q, const st_ttt_rule *r, const token_run<T> *x,
+                                    T *r1)
 {
     const int64_t H = r->heads, h = r->hidden, d = r->width, n = x->n, step = x->head_step;
     const int64_t set = 3 * h * d, rows = H * n;
@@ -225,9 +238,10 @@ static st_status teach_back_plainly(st_stream *q, const st_ttt_rule *r, const tt
                              ST_STRAIGHT, n, d, h, 0.0f));
     ST_TRY(ttt_token_product(q, H, r1, n * h, x->y, step, x->teacher + 2 * h * d, set, ST_STRAIGHT,
                              n, d, h, 0.0f));
-    const teach_args a = {x->pair, x->taught, x->hidden, x->above, r1,
-                          {x->lr[0], x->lr[1], x->lr[2]},
-                          {x->lr_grad[0], x->lr_grad[1], x->lr_grad[2]}, H, n, h, x->gate_step};
+    const teach_args<T> a = {x->pair, x->taught, x->hidden, x->above, r1,
+                             {x->lr[0], x->lr[1], x->lr[2]},
+                             {x->lr_grad[0], x->lr_grad[1], x->lr_grad[2]}, H, n, h,
+                             x->gate_step};
     if (h % 8 == 0)
         teach_back_pointwise<8><<<row_blocks(rows), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
     else
@@ -236,8 +250,9 @@ static st_status teach_back_plainly(st_stream *q, const st_ttt_rule *r, const tt
 }
 
 /* What the weights of a run get from it: from teaching, and from reading `x`. */
-static st_status weights_back(st_stream *q, const run_back *b, const ttt_tokens *x, bool taught,
-                              back_scratch *t)
+template <typename T>
+static st_status weights_back(st_stream *q, const run_back<T> *b, const token_run<T> *x,
+                              bool taught, const back_scratch<T> *t)
 {
     const int64_t H = b->rule->heads, h = b->rule->hidden, d = b->rule->width, n = b->n;
     const int64_t set = 3 * h * d, step = b->head_step;
@@ -255,12 +270,13 @@ static st_status weights_back(st_stream *q, const run_back *b, const ttt_tokens 
 }
 
 /* And what its tokens get. */
-static st_status tokens_back(st_stream *q, const run_back *b, const ttt_tokens *x, bool taught,
-                             const back_scratch *t)
+template <typename T>
+static st_status tokens_back(st_stream *q, const run_back<T> *b, const token_run<T> *x,
+                             bool taught, const back_scratch<T> *t)
 {
     const int64_t H = b->rule->heads, h = b->rule->hidden, d = b->rule->width, n = b->n;
     const int64_t set = 3 * h * d, step = b->head_step;
-    const bf16 *w1 = b->weight + 2 * h * d, *g1_grad = t->narrow + 2 * h * d;
+    const T *w1 = b->weight + 2 * h * d, *g1_grad = t->narrow + 2 * h * d;
     if (taught) {
         ST_TRY(ttt_token_product(q, H, b->v_grad, step, t->hidden, n * h, g1_grad, set, ST_TURNED,
                                  n, h, d, 0.0f));
@@ -277,41 +293,44 @@ static st_status tokens_back(st_stream *q, const run_back *b, const ttt_tokens *
                              ST_STRAIGHT, n, 2 * h, d, 0.0f);
 }
 
-static st_status products_back(st_stream *q, const run_back *b, const ttt_tokens *read,
-                               bool taught, back_scratch *t)
+template <typename T>
+static st_status products_back(st_stream *q, const run_back<T> *b, const token_run<T> *read,
+                               bool taught, const back_scratch<T> *t)
 {
-    return run_beside(
-        q, [&] { return weights_back(q, b, read, taught, t); },
-        [&] { return tokens_back(q, b, read, taught, t); });
+    ST_TRY(weights_back(q, b, read, taught, t));
+    return tokens_back(q, b, read, taught, t);
 }
 
 /* One run of tokens; those of the tail were read and taught nothing. */
-static st_status run_back_tokens(st_stream *q, const run_back *b, bool taught, back_scratch *t)
+template <typename T>
+static st_status run_back_tokens(st_stream *q, const run_back<T> *b, bool taught,
+                                 const back_scratch<T> *t)
 {
-    const ttt_tokens read = read_tokens(b, t), teach = teach_tokens(b, t);
-    const bool fused = sti_ttt_hopper_tokens_fit(q->device, b->rule, &read) &&
-                       (!taught || sti_ttt_hopper_tokens_fit(q->device, b->rule, &teach));
-    if (fused) {
-        ST_TRY(sti_ttt_hopper_tokens_back(q, b->rule, taught ? &teach : NULL, &read));
-        return products_back(q, b, &read, taught, t);
+    const token_run<T> read = read_tokens(b, t), teach = teach_tokens(b, t);
+    if constexpr (dtype_of<T> == ST_BF16) {
+        if (sti_ttt_hopper_tokens_fit(q->device, b->rule, &read) &&
+            (!taught || sti_ttt_hopper_tokens_fit(q->device, b->rule, &teach))) {
+            ST_TRY(sti_ttt_hopper_tokens_back(q, b->rule, taught ? &teach : NULL, &read));
+            return products_back(q, b, &read, taught, t);
+        }
     }
     if (taught) {
         ST_TRY(teach_back_plainly(q, b->rule, &teach, t->r1));
-        ST_TRY(products_back(q, b, NULL, true, t));
+        ST_TRY(products_back<T>(q, b, NULL, true, t));
     }
     ST_TRY(read_back_plainly(q, b->rule, &read));       /* where teaching had its scratch */
     return products_back(q, b, &read, false, t);
 }
 
 /* What an unwritten token taught: nothing. */
-static __global__ void clear_teaching(bf16 *k_grad, bf16 *v_grad, float *lr0, float *lr1,
-                                      float *lr2, float *mu, int64_t head_step, int64_t gate_step,
-                                      int64_t d)
+template <typename T>
+static __global__ void clear_teaching(T *k_grad, T *v_grad, float *lr0, float *lr1, float *lr2,
+                                      float *mu, int64_t head_step, int64_t gate_step, int64_t d)
 {
     const int64_t t = blockIdx.x, f = blockIdx.y;
     for (int64_t c = threadIdx.x; c < d; c += blockDim.x) {
-        k_grad[f * head_step + t * d + c] = __float2bfloat16(0.0f);
-        v_grad[f * head_step + t * d + c] = __float2bfloat16(0.0f);
+        k_grad[f * head_step + t * d + c] = narrow<T>(0.0f);
+        v_grad[f * head_step + t * d + c] = narrow<T>(0.0f);
     }
     if (threadIdx.x == 0) {
         const int64_t gate = f * gate_step + t;
@@ -345,18 +364,17 @@ typedef struct birth_args {
 static __global__ void birth_back_rows(birth_args a)
 {
     const int     lane = threadIdx.x % 32;
-    const int64_t row = row_own(), per_head = 2 * a.h + a.d;
-    if (row >= a.heads * per_head)
+    const int64_t row = row_own();
+    if (row >= a.heads * (2 * a.h + a.d))
         return;
-    const int64_t f = row / per_head, r = row % per_head, cols = r < 2 * a.h ? a.d : a.h;
-    const int64_t from = f * 3 * a.h * a.d +
-                         (r < 2 * a.h ? r * a.d : 2 * a.h * a.d + (r - 2 * a.h) * a.h);
+    const layer_row at = layer_row_get(row, a.h, a.d);
     const float turn = a.length[row] > 0.0f ? a.length_grad[row] / a.length[row] : 0.0f;
-    for (int64_t c = from + lane; c < from + cols; c += 32)
+    for (int64_t c = at.from + lane; c < at.from + at.cols; c += 32)
         a.weight_grad[c] += a.now[c] + a.walk[c] + turn * a.birth[c];
 }
 
-static st_status clear(st_stream *q, const st_ttt_rule *r, back_scratch *t)
+template <typename T>
+static st_status clear(st_stream *q, const st_ttt_rule *r, const back_scratch<T> *t)
 {
     const size_t all = (size_t)sti_ttt_all(r) * sizeof(float);
     ST_TRY(st_fill_bytes(q, t->now, 0, all));
@@ -367,22 +385,22 @@ static st_status clear(st_stream *q, const st_ttt_rule *r, back_scratch *t)
                          (size_t)(r->heads * sti_ttt_rows(r)) * sizeof(float));
 }
 
-extern "C" st_status sti_ttt_backward_device(st_stream *q, const st_ttt_rule *r,
-                                             const st_ttt_tape *tape, int64_t first_slot,
-                                             const sti_ttt_view *x, const sti_ttt_view_grads *g,
-                                             float *weight_grad, st_slab *scratch)
+template <typename T>
+static st_status backward(st_stream *q, const st_ttt_rule *r, const st_ttt_tape *tape,
+                          int64_t first_slot, const sti_ttt_view *x, const sti_ttt_view_grads *g,
+                          float *weight_grad, st_slab *scratch)
 {
     const size_t mark = scratch->used;
     const int64_t updates = st_ttt_update_count(x->count, r->chunk), tail = updates * r->chunk;
-    back_scratch t;
+    back_scratch<T> t;
     ST_TRY(take(&t, scratch, r, longest(r, x->count)));
     ST_TRY(clear(q, r, &t));
     for (int64_t c = updates; c >= 0; c--) {
         /* Chunk c was read with what update c - 1 of this sequence left behind. */
-        const bf16 *weight = (const bf16 *)sti_ttt_slot_get(tape, r, c > 0 ? first_slot + c - 1
-                                                                           : 0).narrow;
+        const T *weight = (const T *)sti_ttt_slot_get(tape, r, c > 0 ? first_slot + c - 1
+                                                                     : 0).narrow;
         const int64_t from = c * r->chunk, n = c < updates ? r->chunk : x->count - tail;
-        const run_back b = run_back_get(r, weight, x, g, from, n);
+        const run_back<T> b = run_back_get(r, weight, x, g, from, n);
         if (c < updates) {
             ST_TRY(ttt_update_back_run(q, r, tape, first_slot + c, c == 0, &t));
         } else {
@@ -403,6 +421,16 @@ extern "C" st_status sti_ttt_backward_device(st_stream *q, const st_ttt_rule *r,
     birth_back_rows<<<row_blocks(r->heads * sti_ttt_rows(r)), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(a);
     st_slab_rewind(scratch, mark);
     return sti_launched("ttt birth_back_rows");
+}
+
+extern "C" st_status sti_ttt_backward_device(st_stream *q, const st_ttt_rule *r,
+                                             const st_ttt_tape *tape, int64_t first_slot,
+                                             const sti_ttt_view *x, const sti_ttt_view_grads *g,
+                                             float *weight_grad, st_slab *scratch)
+{
+    return r->precision == ST_TTT_FAST
+               ? backward<bf16>(q, r, tape, first_slot, x, g, weight_grad, scratch)
+               : backward<float>(q, r, tape, first_slot, x, g, weight_grad, scratch);
 }
 
 /* The three matrices of each head, added to the caller's tensors. */

@@ -66,16 +66,18 @@ st_status sti_ttt_hopper_update_back(st_stream *q, const st_ttt_rule *rule,
  *   read, back      q, grad of out   Gbar | Ubar    silu(G) .* U
  *   teach, back     k, v             Gbar | Ubar    l1 Hd           Dbar    l0 Dg | l2 Dm
  */
-typedef struct ttt_tokens {
-    const bf16  *x, *y;             /* (H,n,d), heads head_step apart             */
-    const bf16  *weight, *teacher;  /* a layer each; the teacher: teach, back     */
-    bf16        *pair, *taught;     /* (H,n,2h)                                   */
-    bf16        *hidden, *above;    /* (H,n,h)                                    */
+template <typename T> struct token_run {
+    const T     *x, *y;             /* (H,n,d), heads head_step apart             */
+    const T     *weight, *teacher;  /* a layer each; the teacher: teach, back     */
+    T           *pair, *taught;     /* (H,n,2h)                                   */
+    T           *hidden, *above;    /* (H,n,h)                                    */
     const float *lr[3];             /* (H,n), heads gate_step apart; for teaching */
     float       *lr_grad[3];        /* the same; teach, back                      */
     float       *part;              /* (h/64,3,H,n) parts of lr_grad; teach, back */
     int64_t      n, head_step, gate_step;
-} ttt_tokens;
+};
+
+typedef token_run<bf16> ttt_tokens;
 
 /* Numbers that `part` has room for. */
 static inline int64_t sti_ttt_hopper_parts(const st_ttt_rule *r, int64_t n)

@@ -246,7 +246,7 @@ bool sti_ttt_hopper_fits(const sti_device *device, const st_ttt_rule *r)
 {
     return device->hopper && r->hidden == r->width && r->width % (2 * SIDE) == 0 &&
            r->width <= SIDE_MAX && square_ranks(r->width) <= device->processor_count &&
-           r->muon != ST_TTT_MUON_OFF;
+           r->muon != ST_TTT_MUON_OFF && r->precision == ST_TTT_FAST;
 }
 
 st_status sti_ttt_hopper_update(st_stream *q, const st_ttt_rule *r, const ttt_update *u)

@@ -64,6 +64,12 @@ static inline int64_t sti_ttt_rows(const st_ttt_rule *r)        /* rows of one h
     return 2 * r->hidden + r->width;
 }
 
+/* Type of tokens, and of all that is multiplied. */
+static inline st_dtype sti_ttt_dtype(const st_ttt_rule *r, st_place place)
+{
+    return place == ST_PLACE_DEVICE && r->precision == ST_TTT_FAST ? ST_BF16 : ST_F32;
+}
+
 /* Numbers that Newton-Schulz leaves on the device's tape per update: for each of the five steps X
  * (h*d) and A and B, squares of the shorter side. */
 static inline int64_t sti_ttt_muon_tape(const st_ttt_rule *r)

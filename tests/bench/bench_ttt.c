@@ -137,7 +137,8 @@ static st_status measure(bench *b, ttt_bench *t)
 
 static st_status bench_shape(bench *b, int64_t chunk, int64_t count)
 {
-    ttt_bench t = {.rule = {4, 512, 512, chunk, ST_TTT_PRENORM, ST_TTT_MUON, ST_TTT_MOMENTUM},
+    ttt_bench t = {.rule = {4, 512, 512, chunk, ST_TTT_PRENORM, ST_TTT_MUON, ST_TTT_MOMENTUM,
+                            ST_TTT_FAST},
                    .count = count, .border = {0, count}};
     t.borders = (st_ttt_borders){t.border, 1};
     st_slab_plan(&t.slab, "ttt bench", ST_PLACE_DEVICE);

@@ -69,7 +69,7 @@ static void definition_prints_the_appendix(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(appendix); i++) {
         const printed *p = &appendix[i];
-        const st_ttt_rule rule = {1, 4, 4, 4, p->norm, p->muon, ST_TTT_MOMENTUM};
+        const st_ttt_rule rule = {1, 4, 4, 4, p->norm, p->muon, ST_TTT_MOMENTUM, ST_TTT_EXACT};
         ttt_case t;
         double out[40], last[48];
         case_open(&t, &rule, 10);
@@ -137,7 +137,7 @@ static void gradients_match_differences(void **state)
     for (int i = 0; i < 24; i++) {
         const st_ttt_rule rule = {2, 4, hidden[i / 8], 6, i & 1 ? ST_TTT_PRENORM : ST_TTT_POSTNORM,
                                   i & 2 ? ST_TTT_MUON : ST_TTT_MUON_OFF,
-                                  i & 4 ? ST_TTT_MOMENTUM : ST_TTT_MOMENTUM_OFF};
+                                  i & 4 ? ST_TTT_MOMENTUM : ST_TTT_MOMENTUM_OFF, ST_TTT_EXACT};
         ttt_case t;
         case_open(&t, &rule, 15);
         case_fill(&t, 3, false);
@@ -237,7 +237,7 @@ static void host_agrees_with_definition(void **state)
         const int64_t *s = sizes[i / 8];
         const st_ttt_rule rule = {2, s[0], s[1], s[2], i & 1 ? ST_TTT_PRENORM : ST_TTT_POSTNORM,
                                   i & 2 ? ST_TTT_MUON : ST_TTT_MUON_OFF,
-                                  i & 4 ? ST_TTT_MOMENTUM : ST_TTT_MOMENTUM_OFF};
+                                  i & 4 ? ST_TTT_MOMENTUM : ST_TTT_MOMENTUM_OFF, ST_TTT_EXACT};
         /* A chunk of one token has gradients of rank one, where Muon only amplifies noise. */
         if (rule.muon == ST_TTT_MUON && rule.chunk < rule.width)
             continue;
@@ -277,7 +277,8 @@ static void host_agrees_with_definition(void **state)
 static void borders_separate_sequences(void **state)
 {
     (void)state;
-    const st_ttt_rule rule = {2, 8, 12, 10, ST_TTT_PRENORM, ST_TTT_MUON_OFF, ST_TTT_MOMENTUM};
+    const st_ttt_rule rule = {2, 8, 12, 10, ST_TTT_PRENORM, ST_TTT_MUON_OFF, ST_TTT_MOMENTUM,
+                              ST_TTT_EXACT};
     const int64_t border[] = {0, 0, 25, 48}, count = 48;
     const st_ttt_borders borders = {border, 3};
     ttt_case t;
@@ -338,7 +339,8 @@ static void stream_is_one_call(void **state)
                                       {150, 1, 149, 30}};
     for (int muon = 0; muon < 2; muon++) {
         const st_ttt_rule rule = {2, d, 24, 100, ST_TTT_PRENORM,
-                                  muon ? ST_TTT_MUON : ST_TTT_MUON_OFF, ST_TTT_MOMENTUM};
+                                  muon ? ST_TTT_MUON : ST_TTT_MUON_OFF, ST_TTT_MOMENTUM,
+                                  ST_TTT_EXACT};
         ttt_case t;
         host_run run;
         const int64_t border[] = {0, count};
@@ -395,7 +397,8 @@ static void stream_is_one_call(void **state)
 static void wrong_shapes_are_named(void **state)
 {
     (void)state;
-    const st_ttt_rule rule = {1, 4, 4, 4, ST_TTT_PRENORM, ST_TTT_MUON, ST_TTT_MOMENTUM};
+    const st_ttt_rule rule = {1, 4, 4, 4, ST_TTT_PRENORM, ST_TTT_MUON, ST_TTT_MOMENTUM,
+                              ST_TTT_EXACT};
     const int64_t border[] = {0, 10};
     const st_ttt_borders borders = {border, 1};
     ttt_case t;
