@@ -25,9 +25,6 @@ typedef struct sti_plan {
 struct sti_device {
     int              number;
     cudaStream_t     stream;
-    cudaStream_t     aside;         /* see run_beside; its workspace, and how far each has come */
-    void            *workspace_aside;
-    cudaEvent_t      reached, reached_aside;
     cudaEvent_t      mark[ST_STREAM_MARKS];
     cublasLtHandle_t lt;
     void            *workspace;     /* cuBLASLt's, WORKSPACE_BYTES of stream.cu */
@@ -54,26 +51,6 @@ static inline cudaStream_t sti_cuda(st_stream *q)
                                      "%s", cudaGetErrorString(cuda_)),                            \
                              __VA_ARGS__);                                                        \
     } while (0)
-
-/* Between the first two, launches wait for all that was launched before, and run beside what is
- * launched after, until the third: use run_beside. */
-st_status sti_aside_begin(st_stream *q);
-void sti_aside_end(st_stream *q);
-st_status sti_aside_join(st_stream *q);
-
-/* Run the launches of `aside` and of `ahead` beside each other: a product of a few waves of tiles
- * leaves processors idle at its end, which another one fills. Neither may write what the other
- * touches. */
-template <typename ASIDE, typename AHEAD>
-static inline st_status run_beside(st_stream *q, ASIDE aside, AHEAD ahead)
-{
-    ST_TRY(sti_aside_begin(q));
-    const st_status s = aside();
-    sti_aside_end(q);
-    ST_TRY(s);
-    ST_TRY(ahead());
-    return sti_aside_join(q);
-}
 
 static __device__ __forceinline__ float warp_sum(float x)
 {

@@ -65,6 +65,20 @@ static __device__ __forceinline__ void barrier_wait(uint64_t *b, uint32_t parity
                  : "memory");
 }
 
+/* --- the next kernel in the queue --- */
+
+/* Its blocks may take their places as soon as this kernel's leave. */
+static __device__ __forceinline__ void next_may_begin()
+{
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+}
+
+/* All that was launched before this kernel has happened. */
+static __device__ __forceinline__ void before_has_ended()
+{
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+}
+
 /* --- clusters: neighbouring blocks that reach each other's shared memory --- */
 
 static __device__ __forceinline__ int cluster_rank()

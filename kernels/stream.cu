@@ -73,13 +73,9 @@ static st_status fill(sti_device *d, int number)
     d->processor_count = p.multiProcessorCount;
     d->capability = 10 * p.major + p.minor;
     STI_CUDA(cudaStreamCreateWithFlags(&d->stream, cudaStreamNonBlocking), "stream");
-    STI_CUDA(cudaStreamCreateWithFlags(&d->aside, cudaStreamNonBlocking), "stream");
-    STI_CUDA(cudaEventCreateWithFlags(&d->reached, cudaEventDisableTiming), "event");
-    STI_CUDA(cudaEventCreateWithFlags(&d->reached_aside, cudaEventDisableTiming), "event");
     for (int i = 0; i < ST_STREAM_MARKS; i++)
         STI_CUDA(cudaEventCreate(&d->mark[i]), "event");
     STI_CUDA(cudaMalloc(&d->workspace, WORKSPACE_BYTES), "cuBLASLt workspace");
-    STI_CUDA(cudaMalloc(&d->workspace_aside, WORKSPACE_BYTES), "cuBLASLt workspace");
     d->workspace_bytes = WORKSPACE_BYTES;
     if (cublasLtCreate(&d->lt) != CUBLAS_STATUS_SUCCESS)
         return ST_FAIL(ST_ERR_DEVICE, "cuBLASLt does not start on device %d", number);
@@ -106,8 +102,6 @@ extern "C" void sti_device_close(sti_device *d)
         return;
     if (d->stream)
         cudaStreamSynchronize(d->stream);
-    if (d->aside)
-        cudaStreamSynchronize(d->aside);
     for (int i = 0; i < d->plan_count; i++) {
         cublasLtMatmulDescDestroy(d->plan[i].op);
         cublasLtMatrixLayoutDestroy(d->plan[i].y);
@@ -117,18 +111,11 @@ extern "C" void sti_device_close(sti_device *d)
     if (d->lt)
         cublasLtDestroy(d->lt);
     cudaFree(d->workspace);
-    cudaFree(d->workspace_aside);
-    if (d->reached)
-        cudaEventDestroy(d->reached);
-    if (d->reached_aside)
-        cudaEventDestroy(d->reached_aside);
     for (int i = 0; i < ST_STREAM_MARKS; i++)
         if (d->mark[i])
             cudaEventDestroy(d->mark[i]);
     if (d->stream)
         cudaStreamDestroy(d->stream);
-    if (d->aside)
-        cudaStreamDestroy(d->aside);
     free(d);
 }
 
@@ -160,37 +147,6 @@ extern "C" st_status sti_device_copy(sti_device *d, void *to, const void *from, 
 extern "C" st_status sti_device_fill(sti_device *d, void *to, int byte, size_t bytes)
 {
     STI_CUDA(cudaMemsetAsync(to, byte, bytes, d->stream), "fill of %zu bytes", bytes);
-    return st_ok();
-}
-
-/* The queue that launches go to, and the products' workspace, change places with the other ones. */
-static void change_places(sti_device *d)
-{
-    const cudaStream_t stream = d->stream;
-    void *const workspace = d->workspace;
-    d->stream = d->aside, d->workspace = d->workspace_aside;
-    d->aside = stream, d->workspace_aside = workspace;
-}
-
-st_status sti_aside_begin(st_stream *q)
-{
-    sti_device *d = q->device;
-    STI_CUDA(cudaEventRecord(d->reached, d->stream), "event");
-    STI_CUDA(cudaStreamWaitEvent(d->aside, d->reached, 0), "event");
-    change_places(d);
-    return st_ok();
-}
-
-void sti_aside_end(st_stream *q)
-{
-    change_places(q->device);
-}
-
-st_status sti_aside_join(st_stream *q)
-{
-    sti_device *d = q->device;
-    STI_CUDA(cudaEventRecord(d->reached_aside, d->aside), "event");
-    STI_CUDA(cudaStreamWaitEvent(d->stream, d->reached_aside, 0), "event");
     return st_ok();
 }
 

@@ -178,9 +178,9 @@ static __global__ void teach_pointwise(T *pair, T *hidden, gates gate, int64_t h
         packed<T, N> d = pack_load<N>(hidden + row * h + j);
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            const float up = wide(u.x[i]), down = wide(d.x[i]);
+            const float x = wide(g.x[i]), up = wide(u.x[i]), down = wide(d.x[i]);
             float s, slope, bend;
-            silu_slopes(wide(g.x[i]), &s, &slope, &bend);
+            silu_slopes(x, sigmoid(x), &s, &slope, &bend);
             g.x[i] = narrow<T>(l0 * down * up * slope);
             u.x[i] = narrow<T>(l2 * down * s);
             d.x[i] = narrow<T>(l1 * s * up);
@@ -191,17 +191,38 @@ static __global__ void teach_pointwise(T *pair, T *hidden, gates gate, int64_t h
     }
 }
 
-/* mu_sum[f] = (add ? mu_sum[f] : 0) + sum of mu over the run; one block per head. */
-static __global__ void sum_gates(float *mu_sum, const float *mu, int64_t step, int64_t n, bool add)
+/* One block per head. */
+static __global__ void sum_gates(ttt_gates g)
 {
     const int64_t f = blockIdx.x;
     float sum = 0.0f;
-    for (int64_t i = threadIdx.x; i < n; i += blockDim.x)
-        sum += mu[f * step + i];
+    for (int64_t i = threadIdx.x; i < g.n; i += blockDim.x)
+        sum += g.gate[f * g.step + i];
     sum = block_sum(sum);
     if (threadIdx.x == 0)
-        mu_sum[f] = (add ? mu_sum[f] : 0.0f) + sum;
+        g.sum[f] = (g.add ? g.sum[f] : 0.0f) + sum;
 }
+
+template <typename T>
+st_status ttt_sums_run(st_stream *q, int64_t heads, const ttt_sum<T> *list, int count,
+                       const ttt_gates *gates)
+{
+    /* One alone is cuBLASLt's, which cuts tiles to fit it. */
+    if constexpr (dtype_of<T> == ST_BF16)
+        if (count > 1 && sti_ttt_hopper_sums_fit(q->device, heads, list, count))
+            return sti_ttt_hopper_sums(q, heads, list, count, gates);
+    for (int i = 0; i < count; i++)
+        ST_TRY(ttt_sum_run(q, heads, &list[i]));
+    if (!gates)
+        return st_ok();
+    sum_gates<<<(unsigned)heads, 1024, 0, sti_cuda(q)>>>(*gates);
+    return sti_launched("ttt sum_gates");
+}
+
+template st_status ttt_sums_run(st_stream *, int64_t, const ttt_sum<bf16> *, int,
+                                const ttt_gates *);
+template st_status ttt_sums_run(st_stream *, int64_t, const ttt_sum<float> *, int,
+                                const ttt_gates *);
 
 /* hidden = silu(G) .* U of the queries. */
 template <typename T>
@@ -209,7 +230,7 @@ static st_status read_plainly(st_stream *q, const st_ttt_rule *r, const token_ru
 {
     const int64_t h = r->hidden, d = r->width, n = x->n, rows = r->heads * n;
     ST_TRY(ttt_token_product(q, r->heads, x->pair, n * 2 * h, x->x, x->head_step, x->weight,
-                             3 * h * d, ST_TURNED, n, d, 2 * h, 0.0f));
+                             3 * h * d, TTT_BY_TURNED, n, d, 2 * h));
     if (h % 8 == 0)
         read_pointwise<8><<<row_blocks(rows), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(x->hidden, x->pair,
                                                                             rows, h);
@@ -226,9 +247,9 @@ static st_status teach_plainly(st_stream *q, const st_ttt_rule *r, const token_r
     const int64_t h = r->hidden, d = r->width, n = x->n, rows = r->heads * n, set = 3 * h * d;
     const gates gate = {{x->lr[0], x->lr[1], x->lr[2]}, x->gate_step};
     ST_TRY(ttt_token_product(q, r->heads, x->pair, n * 2 * h, x->x, x->head_step, x->weight, set,
-                             ST_TURNED, n, d, 2 * h, 0.0f));
+                             TTT_BY_TURNED, n, d, 2 * h));
     ST_TRY(ttt_token_product(q, r->heads, x->hidden, n * h, x->y, x->head_step,
-                             x->weight + 2 * h * d, set, ST_STRAIGHT, n, d, h, 0.0f));
+                             x->weight + 2 * h * d, set, TTT_BY_STRAIGHT, n, d, h));
     if (h % 8 == 0)
         teach_pointwise<8><<<row_blocks(rows), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(
             x->pair, x->hidden, gate, r->heads, n, h);
@@ -238,51 +259,30 @@ static st_status teach_plainly(st_stream *q, const st_ttt_rule *r, const token_r
     return sti_launched("ttt teach_pointwise");
 }
 
-template <typename T>
-static st_status read_run(st_stream *q, const st_ttt_rule *r, const sti_ttt_view *x,
-                          const token_run<T> *t)
-{
-    const int64_t h = r->hidden, d = r->width, n = x->count;
-    return ttt_token_product(q, r->heads, (T *)x->out, x->head_step, t->hidden, n * h,
-                             t->weight + 2 * h * d, 3 * h * d, ST_TURNED, n, h, d, 0.0f);
-}
-
-template <typename T>
-static st_status teach_run(st_stream *q, const st_ttt_state *s, const sti_ttt_view *x,
-                           const token_run<T> *t)
-{
-    const st_ttt_rule *r = &s->rule;
-    const int64_t h = r->hidden, d = r->width, n = x->count, set = 3 * h * d;
-    const float beta = s->summed > 0 ? 1.0f : 0.0f;
-    ST_TRY(ttt_weight_product(q, r->heads, s->gradient, set, t->pair, n * 2 * h, t->x,
-                              x->head_step, 2 * h, n, d, beta));
-    return ttt_weight_product(q, r->heads, s->gradient + 2 * h * d, set, t->y, x->head_step,
-                              t->hidden, n * h, d, n, h, beta);
-}
-
-static st_status sum_run(st_stream *q, const st_ttt_state *s, const sti_ttt_view *x)
-{
-    if (!s->momentum)
-        return st_ok();
-    sum_gates<<<(unsigned)s->rule.heads, 1024, 0, sti_cuda(q)>>>(s->mu_sum, x->mu, x->gate_step,
-                                                                 x->count, s->summed > 0);
-    return sti_launched("ttt sum_gates");
-}
-
-/* Where reading and teaching meet the weights anew, they run beside each other. */
+/* What a run of tokens comes to: its answers, and its share of the chunk's sums. */
 template <typename T>
 static st_status meet_weights(st_stream *q, const st_ttt_state *s, const sti_ttt_view *x,
                               const token_run<T> *read, const token_run<T> *teach)
 {
-    if (!teach)
-        return read_run(q, &s->rule, x, read);
-    return run_beside(
-        q,
-        [&] {
-            ST_TRY(sum_run(q, s, x));
-            return read ? read_run(q, &s->rule, x, read) : st_ok();
-        },
-        [&] { return teach_run(q, s, x, teach); });
+    const int64_t h = s->rule.hidden, d = s->rule.width, n = x->count, set = 3 * h * d;
+    const int64_t step = x->head_step, w1 = 2 * h * d;
+    const bool add = s->summed > 0;
+    const ttt_gates gates = {s->mu_sum, x->mu, x->gate_step, n, add};
+    ttt_sum<T> list[TTT_SUMS];
+    int count = 0;
+    if (teach) {
+        ttt_sum<T> *g02 = &list[count++], *g1 = &list[count++];
+        *g02 = ttt_sum_get<T>(s->gradient, set, 2 * h, d, TTT_OVER_TOKENS, add);
+        ttt_sum_add(g02, teach->pair, n * 2 * h, teach->x, step, n);
+        *g1 = ttt_sum_get<T>(s->gradient + w1, set, d, h, TTT_OVER_TOKENS, add);
+        ttt_sum_add(g1, teach->y, step, teach->hidden, n * h, n);
+    }
+    if (read) {
+        ttt_sum<T> *out = &list[count++];
+        *out = ttt_sum_get<T>(x->out, step, n, d, TTT_BY_TURNED, false);
+        ttt_sum_add(out, read->hidden, n * h, read->weight + w1, set, h);
+    }
+    return ttt_sums_run(q, s->rule.heads, list, count, teach && s->momentum ? &gates : NULL);
 }
 
 template <typename T>

@@ -101,40 +101,95 @@ static inline st_status ttt_mix(st_stream *q, const ttt_group *g, float *y, floa
                                         g->side, g->cols, 1.0f, alpha);
 }
 
-/* y (n,cols) = a (n,inner) b, one problem per head; b and y's place are what differs. */
+/* --- products behind tokens --------------------------------------------------------------- */
+
+typedef enum ttt_layout {
+    TTT_OVER_TOKENS,        /* a (inner,rows), b (inner,cols), y f32: weights, from n tokens */
+    TTT_BY_TURNED,          /* a (rows,inner), b (cols,inner), y as they: tokens, by weights */
+    TTT_BY_STRAIGHT,        /* a (rows,inner), b (inner,cols), y as they                     */
+} ttt_layout;
+
+enum { TTT_TERMS = 2, TTT_SUMS = 5 };       /* terms of a sum, sums of a list: at most */
+
+template <typename T> struct ttt_term {
+    const T *a, *b;
+    int64_t  a_step, b_step;                /* from one head to the next */
+    int64_t  inner;
+};
+
+/* y (rows,cols) = the sum of a b over the terms, + y where `add`; one for each head, all dense. */
+template <typename T> struct ttt_sum {
+    void       *y;
+    int64_t     y_step, rows, cols;
+    ttt_layout  layout;
+    bool        add;
+    int         terms;
+    ttt_term<T> term[TTT_TERMS];
+};
+
+/* One without a term yet; */
+template <typename T>
+static inline ttt_sum<T> ttt_sum_get(void *y, int64_t y_step, int64_t rows, int64_t cols,
+                                     ttt_layout layout, bool add)
+{
+    const ttt_sum<T> s = {y, y_step, rows, cols, layout, add};
+    return s;
+}
+
+/* and one more term. */
+template <typename T>
+static inline void ttt_sum_add(ttt_sum<T> *s, const T *a, int64_t a_step, const T *b,
+                               int64_t b_step, int64_t inner)
+{
+    const ttt_term<T> term = {a, b, a_step, b_step, inner};
+    s->term[s->terms++] = term;
+}
+
+/* One of them, a product for each term. */
+template <typename T>
+static inline st_status ttt_sum_run(st_stream *q, int64_t heads, const ttt_sum<T> *s)
+{
+    const bool over = s->layout == TTT_OVER_TOKENS, turned = s->layout == TTT_BY_TURNED;
+    for (int i = 0; i < s->terms; i++) {
+        const ttt_term<T> *t = &s->term[i];
+        st_product p = {};
+        p.y = s->y, p.a = t->a, p.b = t->b;
+        p.y_dtype = over ? ST_F32 : dtype_of<T>, p.ab_dtype = dtype_of<T>;
+        p.rows = s->rows, p.cols = s->cols, p.inner = t->inner, p.batch = heads;
+        p.y_pitch = s->cols, p.a_pitch = over ? s->rows : t->inner;
+        p.b_pitch = turned ? t->inner : s->cols;
+        p.y_step = s->y_step, p.a_step = t->a_step, p.b_step = t->b_step;
+        p.a_turn = over ? ST_TURNED : ST_STRAIGHT, p.b_turn = turned ? ST_TURNED : ST_STRAIGHT;
+        p.alpha = 1.0f, p.beta = s->add || i > 0 ? 1.0f : 0.0f;
+        ST_TRY(st_product_run(q, &p));
+    }
+    return st_ok();
+}
+
+/* y (n,cols) = a (n,inner) b. */
 template <typename T>
 static inline st_status ttt_token_product(st_stream *q, int64_t heads, T *y, int64_t y_step,
                                           const T *a, int64_t a_step, const T *b, int64_t b_step,
-                                          st_turn b_turn, int64_t n, int64_t inner, int64_t cols,
-                                          float beta)
+                                          ttt_layout layout, int64_t n, int64_t inner,
+                                          int64_t cols)
 {
-    st_product p = {};
-    p.y = y, p.a = a, p.b = b;
-    p.y_dtype = p.ab_dtype = dtype_of<T>;
-    p.rows = n, p.cols = cols, p.inner = inner, p.batch = heads;
-    p.y_pitch = cols, p.a_pitch = inner, p.b_pitch = b_turn == ST_TURNED ? inner : cols;
-    p.y_step = y_step, p.a_step = a_step, p.b_step = b_step;
-    p.b_turn = b_turn;
-    p.alpha = 1.0f, p.beta = beta;
-    return st_product_run(q, &p);
+    ttt_sum<T> s = ttt_sum_get<T>(y, y_step, n, cols, layout, false);
+    ttt_sum_add(&s, a, a_step, b, b_step, inner);
+    return ttt_sum_run(q, heads, &s);
 }
 
-/* y (rows,cols) f32 = a^T b + beta y over n tokens: a (n,rows), b (n,cols). */
+/* sum[f] = the sum of n gates of head f, + sum[f] where `add`. */
+typedef struct ttt_gates {
+    float       *sum;       /* (H)                          */
+    const float *gate;      /* (H,n), heads `step` apart    */
+    int64_t      step, n;
+    bool         add;
+} ttt_gates;
+
+/* All sums of a list, and the gates when there are any: in one launch where the card can. */
 template <typename T>
-static inline st_status ttt_weight_product(st_stream *q, int64_t heads, float *y, int64_t y_step,
-                                           const T *a, int64_t a_step, const T *b, int64_t b_step,
-                                           int64_t rows, int64_t n, int64_t cols, float beta)
-{
-    st_product p = {};
-    p.y = y, p.a = a, p.b = b;
-    p.y_dtype = ST_F32, p.ab_dtype = dtype_of<T>;
-    p.rows = rows, p.cols = cols, p.inner = n, p.batch = heads;
-    p.y_pitch = cols, p.a_pitch = rows, p.b_pitch = cols;
-    p.y_step = y_step, p.a_step = a_step, p.b_step = b_step;
-    p.a_turn = ST_TURNED;
-    p.alpha = 1.0f, p.beta = beta;
-    return st_product_run(q, &p);
-}
+st_status ttt_sums_run(st_stream *q, int64_t heads, const ttt_sum<T> *list, int count,
+                       const ttt_gates *gates);
 
 /* --- device arithmetic -------------------------------------------------------------------- */
 
@@ -180,10 +235,10 @@ static __device__ __forceinline__ float sigmoid(float x)
     return y;
 }
 
-/* silu and its first two slopes. */
-static __device__ __forceinline__ void silu_slopes(float x, float *s, float *slope, float *bend)
+/* Of x and its sigmoid: silu and its first two slopes. */
+static __device__ __forceinline__ void silu_slopes(float x, float gate, float *s, float *slope,
+                                                   float *bend)
 {
-    const float gate = sigmoid(x);
     *s = x * gate;
     *slope = fmaf(*s, 1.0f - gate, gate);
     *bend = gate * (1.0f - gate) * (2.0f + x * (1.0f - 2.0f * gate));

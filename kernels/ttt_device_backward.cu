@@ -74,9 +74,9 @@ static __global__ void read_back_pointwise(T *pair, T *hidden, const T *above, i
         packed<T, N> a;
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            const float up = wide(u.x[i]), grad = wide(a_grad.x[i]);
+            const float x = wide(g.x[i]), up = wide(u.x[i]), grad = wide(a_grad.x[i]);
             float s, slope, bend;
-            silu_slopes(wide(g.x[i]), &s, &slope, &bend);
+            silu_slopes(x, sigmoid(x), &s, &slope, &bend);
             a.x[i] = narrow<T>(s * up);
             g.x[i] = narrow<T>(grad * up * slope);
             u.x[i] = narrow<T>(grad * s);
@@ -150,9 +150,9 @@ static st_status read_back_plainly(st_stream *q, const st_ttt_rule *r, const tok
     const int64_t H = r->heads, h = r->hidden, d = r->width, n = x->n;
     const int64_t set = 3 * h * d, rows = H * n;
     ST_TRY(ttt_token_product(q, H, x->pair, n * 2 * h, x->x, x->head_step, x->weight, set,
-                             ST_TURNED, n, d, 2 * h, 0.0f));
+                             TTT_BY_TURNED, n, d, 2 * h));
     ST_TRY(ttt_token_product(q, H, x->above, n * h, x->y, x->head_step, x->weight + 2 * h * d,
-                             set, ST_STRAIGHT, n, d, h, 0.0f));
+                             set, TTT_BY_STRAIGHT, n, d, h));
     if (h % 8 == 0)
         read_back_pointwise<8><<<row_blocks(rows), 32 * ROW_WARPS, 0, sti_cuda(q)>>>(
             x->pair, x->hidden, x->above, rows, h);
@@ -193,11 +193,11 @@ template <int N, typename T> static __global__ void teach_back_pointwise(teach_a
         packed<T, N> hd;
 #pragma unroll
         for (int i = 0; i < N; i++) {
-            const float up = wide(u.x[i]), down = wide(d.x[i]);
+            const float x = wide(g.x[i]), up = wide(u.x[i]), down = wide(d.x[i]);
             const float R0 = wide(r0.x[i]), R1 = wide(r1.x[i]);
             const float R2 = wide(r2.x[i]);
             float s, slope, bend;
-            silu_slopes(wide(g.x[i]), &s, &slope, &bend);
+            silu_slopes(x, sigmoid(x), &s, &slope, &bend);
             const float dg = down * up * slope, dm = down * s, hid = s * up;
             sum0 = fmaf(dg, R0, sum0);
             sum1 = fmaf(hid, R1, sum1);
@@ -230,14 +230,14 @@ static st_status teach_back_plainly(st_stream *q, const st_ttt_rule *r, const to
 {
     const int64_t H = r->heads, h = r->hidden, d = r->width, n = x->n, step = x->head_step;
     const int64_t set = 3 * h * d, rows = H * n;
-    ST_TRY(ttt_token_product(q, H, x->pair, n * 2 * h, x->x, step, x->weight, set, ST_TURNED, n, d,
-                             2 * h, 0.0f));
-    ST_TRY(ttt_token_product(q, H, x->taught, n * 2 * h, x->x, step, x->teacher, set, ST_TURNED, n,
-                             d, 2 * h, 0.0f));
+    ST_TRY(ttt_token_product(q, H, x->pair, n * 2 * h, x->x, step, x->weight, set, TTT_BY_TURNED,
+                             n, d, 2 * h));
+    ST_TRY(ttt_token_product(q, H, x->taught, n * 2 * h, x->x, step, x->teacher, set,
+                             TTT_BY_TURNED, n, d, 2 * h));
     ST_TRY(ttt_token_product(q, H, x->above, n * h, x->y, step, x->weight + 2 * h * d, set,
-                             ST_STRAIGHT, n, d, h, 0.0f));
-    ST_TRY(ttt_token_product(q, H, r1, n * h, x->y, step, x->teacher + 2 * h * d, set, ST_STRAIGHT,
-                             n, d, h, 0.0f));
+                             TTT_BY_STRAIGHT, n, d, h));
+    ST_TRY(ttt_token_product(q, H, r1, n * h, x->y, step, x->teacher + 2 * h * d, set,
+                             TTT_BY_STRAIGHT, n, d, h));
     const teach_args<T> a = {x->pair, x->taught, x->hidden, x->above, r1,
                              {x->lr[0], x->lr[1], x->lr[2]},
                              {x->lr_grad[0], x->lr_grad[1], x->lr_grad[2]}, H, n, h,
@@ -249,56 +249,37 @@ static st_status teach_back_plainly(st_stream *q, const st_ttt_rule *r, const to
     return sti_launched("ttt teach_back_pointwise");
 }
 
-/* What the weights of a run get from it: from teaching, and from reading `x`. */
+/* What a run of tokens comes to: what the weights get from it, and what the tokens get; from
+ * reading `x` unless it is NULL, and from teaching. What the weights have already stays if `add`. */
 template <typename T>
-static st_status weights_back(st_stream *q, const run_back<T> *b, const token_run<T> *x,
-                              bool taught, const back_scratch<T> *t)
+static st_status products_back(st_stream *q, const run_back<T> *b, const token_run<T> *x,
+                               bool taught, bool add, const back_scratch<T> *t)
 {
-    const int64_t H = b->rule->heads, h = b->rule->hidden, d = b->rule->width, n = b->n;
-    const int64_t set = 3 * h * d, step = b->head_step;
-    float *const now1 = t->now + 2 * h * d;
+    const int64_t h = b->rule->hidden, d = b->rule->width, n = b->n, step = b->head_step;
+    const int64_t set = 3 * h * d, w1 = 2 * h * d, pair = n * 2 * h, hidden = n * h;
+    ttt_sum<T> list[TTT_SUMS], *now02 = &list[0], *now1 = &list[1];
+    int count = 2;
+    *now02 = ttt_sum_get<T>(t->now, set, 2 * h, d, TTT_OVER_TOKENS, add);
+    *now1 = ttt_sum_get<T>(t->now + w1, set, d, h, TTT_OVER_TOKENS, add);
     if (taught) {
-        ST_TRY(ttt_weight_product(q, H, t->now, set, t->pair, n * 2 * h, b->k, step, 2 * h, n, d,
-                                  1.0f));
-        ST_TRY(ttt_weight_product(q, H, now1, set, b->v, step, t->above, n * h, d, n, h, 1.0f));
+        ttt_sum<T> *k = &list[count++], *v = &list[count++];
+        ttt_sum_add(now02, t->pair, pair, b->k, step, n);
+        ttt_sum_add(now1, b->v, step, t->above, hidden, n);
+        *k = ttt_sum_get<T>(b->k_grad, step, n, d, TTT_BY_STRAIGHT, false);
+        ttt_sum_add(k, t->taught, pair, t->narrow, set, 2 * h);
+        ttt_sum_add(k, t->pair, pair, b->weight, set, 2 * h);
+        *v = ttt_sum_get<T>(b->v_grad, step, n, d, TTT_BY_TURNED, false);
+        ttt_sum_add(v, t->hidden, hidden, t->narrow + w1, set, h);
+        ttt_sum_add(v, t->above, hidden, b->weight + w1, set, h);
     }
-    if (!x)
-        return st_ok();
-    ST_TRY(ttt_weight_product(q, H, now1, set, x->y, step, x->hidden, n * h, d, n, h, 1.0f));
-    return ttt_weight_product(q, H, t->now, set, x->pair, n * 2 * h, x->x, step, 2 * h, n, d,
-                              1.0f);
-}
-
-/* And what its tokens get. */
-template <typename T>
-static st_status tokens_back(st_stream *q, const run_back<T> *b, const token_run<T> *x,
-                             bool taught, const back_scratch<T> *t)
-{
-    const int64_t H = b->rule->heads, h = b->rule->hidden, d = b->rule->width, n = b->n;
-    const int64_t set = 3 * h * d, step = b->head_step;
-    const T *w1 = b->weight + 2 * h * d, *g1_grad = t->narrow + 2 * h * d;
-    if (taught) {
-        ST_TRY(ttt_token_product(q, H, b->v_grad, step, t->hidden, n * h, g1_grad, set, ST_TURNED,
-                                 n, h, d, 0.0f));
-        ST_TRY(ttt_token_product(q, H, b->v_grad, step, t->above, n * h, w1, set, ST_TURNED, n, h,
-                                 d, 1.0f));
-        ST_TRY(ttt_token_product(q, H, b->k_grad, step, t->taught, n * 2 * h, t->narrow, set,
-                                 ST_STRAIGHT, n, 2 * h, d, 0.0f));
-        ST_TRY(ttt_token_product(q, H, b->k_grad, step, t->pair, n * 2 * h, b->weight, set,
-                                 ST_STRAIGHT, n, 2 * h, d, 1.0f));
+    if (x) {
+        ttt_sum<T> *reader = &list[count++];
+        ttt_sum_add(now02, x->pair, pair, x->x, step, n);
+        ttt_sum_add(now1, x->y, step, x->hidden, hidden, n);
+        *reader = ttt_sum_get<T>(b->q_grad, step, n, d, TTT_BY_STRAIGHT, false);
+        ttt_sum_add(reader, x->pair, pair, b->weight, set, 2 * h);
     }
-    if (!x)
-        return st_ok();
-    return ttt_token_product(q, H, b->q_grad, step, x->pair, n * 2 * h, b->weight, set,
-                             ST_STRAIGHT, n, 2 * h, d, 0.0f);
-}
-
-template <typename T>
-static st_status products_back(st_stream *q, const run_back<T> *b, const token_run<T> *read,
-                               bool taught, const back_scratch<T> *t)
-{
-    ST_TRY(weights_back(q, b, read, taught, t));
-    return tokens_back(q, b, read, taught, t);
+    return ttt_sums_run<T>(q, b->rule->heads, list, count, NULL);
 }
 
 /* One run of tokens; those of the tail were read and taught nothing. */
@@ -307,19 +288,21 @@ static st_status run_back_tokens(st_stream *q, const run_back<T> *b, bool taught
                                  const back_scratch<T> *t)
 {
     const token_run<T> read = read_tokens(b, t), teach = teach_tokens(b, t);
+    /* With prenorm, the update before has taken all that the weights had. */
+    const bool add = b->rule->norm == ST_TTT_POSTNORM;
     if constexpr (dtype_of<T> == ST_BF16) {
         if (sti_ttt_hopper_tokens_fit(q->device, b->rule, &read) &&
             (!taught || sti_ttt_hopper_tokens_fit(q->device, b->rule, &teach))) {
             ST_TRY(sti_ttt_hopper_tokens_back(q, b->rule, taught ? &teach : NULL, &read));
-            return products_back(q, b, &read, taught, t);
+            return products_back(q, b, &read, taught, add, t);
         }
     }
     if (taught) {
         ST_TRY(teach_back_plainly(q, b->rule, &teach, t->r1));
-        ST_TRY(products_back<T>(q, b, NULL, true, t));
+        ST_TRY(products_back<T>(q, b, NULL, true, add, t));
     }
     ST_TRY(read_back_plainly(q, b->rule, &read));       /* where teaching had its scratch */
-    return products_back(q, b, &read, false, t);
+    return products_back(q, b, &read, false, add || taught, t);
 }
 
 /* What an unwritten token taught: nothing. */
@@ -377,7 +360,8 @@ template <typename T>
 static st_status clear(st_stream *q, const st_ttt_rule *r, const back_scratch<T> *t)
 {
     const size_t all = (size_t)sti_ttt_all(r) * sizeof(float);
-    ST_TRY(st_fill_bytes(q, t->now, 0, all));
+    if (r->norm == ST_TTT_POSTNORM)     /* else the tail makes it */
+        ST_TRY(st_fill_bytes(q, t->now, 0, all));
     ST_TRY(st_fill_bytes(q, t->walk, 0, all));
     ST_TRY(st_fill_bytes(q, t->carry, 0, all));
     ST_TRY(st_fill_bytes(q, t->gate, 0, (size_t)(3 * r->heads * TTT_PARTS) * sizeof(float)));

@@ -12,7 +12,7 @@ enum { TILE = 64 };
 /* --- B2: renorm --------------------------------------------------------------------------- */
 
 template <typename T> struct renorm_back_args {
-    float       *now, *walk;        /* prenorm: now is consumed and set to 0; walk NULL: postnorm */
+    float       *now, *walk;        /* prenorm: now is consumed; walk NULL: postnorm              */
     float       *moment;            /* gradient of N; NULL: not wanted beside walk or now         */
     T           *narrow;
     float       *length_grad;       /* gains                                                      */
@@ -43,7 +43,7 @@ template <int N, typename T> static __global__ void renorm_back_rows(renorm_back
     const float turn = n > 0.0f && length > 0.0f ? dot * reach / (n * length) : 0.0f;
     for (int64_t c = from + lane * N; c < end; c += 32 * N) {
         const packed<float, N> w = pack_load<N>(a.weight + c);
-        packed<float, N> y = pack_load<N>(a.now + c), rest = {};
+        packed<float, N> y = pack_load<N>(a.now + c);
         packed<T, N> copy;
 #pragma unroll
         for (int i = 0; i < N; i++)
@@ -54,7 +54,6 @@ template <int N, typename T> static __global__ void renorm_back_rows(renorm_back
             for (int i = 0; i < N; i++)
                 y.x[i] += walk.x[i];
             pack_store(a.walk + c, y);
-            pack_store(a.now + c, rest);
         } else {
             pack_store(a.now + c, y);
         }

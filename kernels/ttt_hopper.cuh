@@ -1,7 +1,8 @@
 /* ttt_hopper.cuh - the fused Hopper bodies of the fast-weight operator, and when they can run.
  *
  * All want a card of compute capability 9.0 with code built for it; the update h = d of 256 or 512,
- * the token products h of 128s and d of 64s. All else is the business of ttt_device.cu.
+ * the token products h of 128s and d of 64s, the sums both of 64s. All else is the business of
+ * ttt_device.cu.
  */
 #ifndef ST_KERNELS_TTT_HOPPER_CUH
 #define ST_KERNELS_TTT_HOPPER_CUH
@@ -96,5 +97,13 @@ st_status sti_ttt_hopper_tokens(st_stream *q, const st_ttt_rule *rule, const ttt
 /* The same, back. Every run is read; `teach` may be NULL. */
 st_status sti_ttt_hopper_tokens_back(st_stream *q, const st_ttt_rule *rule,
                                      const ttt_tokens *teach, const ttt_tokens *read);
+
+/* True when the fused body can serve this list on this card. */
+bool sti_ttt_hopper_sums_fit(const sti_device *device, int64_t heads, const ttt_sum<bf16> *list,
+                             int count);
+
+/* All sums of a list, and the gates unless they are NULL. */
+st_status sti_ttt_hopper_sums(st_stream *q, int64_t heads, const ttt_sum<bf16> *list, int count,
+                              const ttt_gates *gates);
 
 #endif

@@ -24,19 +24,13 @@
 #ifndef ST_KERNELS_TTT_HOPPER_TOKENS_CUH
 #define ST_KERNELS_TTT_HOPPER_TOKENS_CUH
 
-#include "kernels/ttt_hopper.cuh"
+#include "kernels/ttt_hopper_cluster.cuh"
 
 enum {
-    SIDE = 128,                             /* tokens of a tile                           */
-    CONSUMERS = 256,
-    THREADS = CONSUMERS + 128,              /* the last warpgroup feeds                   */
-    WARPS = CONSUMERS / 32,
-    CLUSTER = 2,
     X_PARTS = 3, Y_PARTS = 2,
     X_BYTES = 3 * TILE_BYTES,               /* tokens, two tiles of weights               */
     Y_BYTES = 2 * TILE_BYTES,               /* tokens, a tile of weights                  */
     RING_BYTES = X_PARTS * X_BYTES + Y_PARTS * Y_BYTES,
-    STAGE_BYTES = 8 * TILE_COLS * 2,        /* 8 of a warp's tokens by 64 columns         */
     OUTPUTS_MAX = 6,
 };
 
@@ -101,27 +95,7 @@ static __device__ __forceinline__ int task_count(const token_args &a)
     return whole + (task_in(whole) < tasks);
 }
 
-/* A ring: where the next part is, the phase of its barriers. */
-typedef struct ring {
-    uint32_t parity;
-    int      part;
-} ring;
-
-static __device__ __forceinline__ void step(ring *at, int parts)
-{
-    if (++at->part == parts)
-        at->part = 0, at->parity ^= 1;
-}
-
 /* --- feeding ------------------------------------------------------------------------------ */
-
-/* This block's half of a tile of weights, for both blocks. */
-static __device__ __forceinline__ void bring_half(unsigned char *to, uint64_t *full,
-                                                  const CUtensorMap *map, int rank, int x, int y,
-                                                  int head)
-{
-    copy_in_shared(to + rank * BOX_BYTES, map, full, x, y, head, (1 << CLUSTER) - 1);
-}
 
 /* Columns of W0 and W2 are their rows, so a tile of 128 columns is two boxes, one from each block;
  * with 64 columns the boxes are those of G and U, R0 and R2, D and R1. */
@@ -132,17 +106,18 @@ static __device__ __forceinline__ void feed_x(shared_memory *s, const token_args
 {
     unsigned char *to = s->ring + at->part * X_BYTES;
     uint64_t *full = s->full + at->part;
+    const int half = rank * BOX_BYTES;
     barrier_wait(s->empty + at->part, at->parity ^ 1);
     barrier_expect(full, X_BYTES);
     box_load(to, tokens, full, inner, here.row, here.head);
     if (K == TEACH_BACK) {
         const int first = here.col + rank * a.h;
-        bring_half(to + TILE_BYTES, full, &a.w02, rank, inner, first, here.head);
-        bring_half(to + 2 * TILE_BYTES, full, &a.t02, rank, inner, first, here.head);
+        bring_both(to + TILE_BYTES + half, full, &a.w02, inner, first, here.head);
+        bring_both(to + 2 * TILE_BYTES + half, full, &a.t02, inner, first, here.head);
     } else {
         const int first = here.col + rank * 64;
-        bring_half(to + TILE_BYTES, full, &a.w02, rank, inner, first, here.head);
-        bring_half(to + 2 * TILE_BYTES, full, &a.w02, rank, inner, first + a.h, here.head);
+        bring_both(to + TILE_BYTES + half, full, &a.w02, inner, first, here.head);
+        bring_both(to + 2 * TILE_BYTES + half, full, &a.w02, inner, first + a.h, here.head);
     }
     step(at, X_PARTS);
 }
@@ -157,10 +132,11 @@ static __device__ __forceinline__ void feed_y(shared_memory *s, const token_args
     barrier_wait(s->empty + X_PARTS + at->part, at->parity ^ 1);
     barrier_expect(full, Y_BYTES);
     box_load(to, tokens, full, inner, here.row, here.head);
+    to += TILE_BYTES + rank * BOX_BYTES;
     if (K == TEACH_BACK)
-        bring_half(to + TILE_BYTES, full, rank ? &a.t1 : &a.w1, rank, here.col, inner, here.head);
+        bring_both(to, full, rank ? &a.t1 : &a.w1, here.col, inner, here.head);
     else
-        bring_half(to + TILE_BYTES, full, &a.w1, rank, here.col + rank * 64, inner, here.head);
+        bring_both(to, full, &a.w1, here.col + rank * 64, inner, here.head);
     step(at, Y_PARTS);
 }
 
@@ -192,13 +168,6 @@ static __device__ void feed(shared_memory *s, const token_args &a, int rank)
 }
 
 /* --- multiplying -------------------------------------------------------------------------- */
-
-/* This warp has read a part: both blocks hear of it. */
-static __device__ __forceinline__ void give_back(uint64_t *empty)
-{
-    if (threadIdx.x % 32 < CLUSTER)
-        barrier_arrive_at(empty, threadIdx.x % 32);
-}
 
 /* The accumulators of a thread: 64 tokens of a warpgroup by 256 columns from x, 128 from y. */
 typedef struct sums {

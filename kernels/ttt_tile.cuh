@@ -24,6 +24,10 @@ enum {
 st_status sti_tile_map(CUtensorMap *map, const void *base, int64_t cols, int64_t rows,
                        int64_t depth, int64_t pitch, int64_t step, int box_rows);
 
+/* The same of f32 numbers, in boxes of 32 columns. */
+st_status sti_tile_map_wide(CUtensorMap *map, const float *base, int64_t cols, int64_t rows,
+                            int64_t depth, int64_t pitch, int64_t step, int box_rows);
+
 #ifdef STI_HOPPER
 
 /* Ordinary work of this thread in shared memory comes before later work there of the copy engine
@@ -132,6 +136,26 @@ static __device__ __forceinline__ void copy_out(const CUtensorMap *map, const vo
     asm volatile("cp.async.bulk.tensor.3d.global.shared::cta.bulk_group "
                  "[%1, {%2, %3, %4}], [%0];" ::"r"(shared_address(from)), "l"(map), "r"(x),
                  "r"(y), "r"(z) : "memory");
+}
+
+/* The same of f32 numbers, added to what is there. */
+static __device__ __forceinline__ void copy_add(const CUtensorMap *map, const void *from, int x,
+                                                int y, int z)
+{
+    asm volatile("cp.reduce.async.bulk.tensor.3d.global.shared::cta.add.tile.bulk_group "
+                 "[%1, {%2, %3, %4}], [%0];" ::"r"(shared_address(from)), "l"(map), "r"(x),
+                 "r"(y), "r"(z) : "memory");
+}
+
+static __device__ __forceinline__ void copy_out_commit()
+{
+    asm volatile("cp.async.bulk.commit_group;" ::: "memory");
+}
+
+/* Everything this thread has committed has left shared memory. */
+static __device__ __forceinline__ void copy_out_left()
+{
+    asm volatile("cp.async.bulk.wait_group.read 0;" ::: "memory");
 }
 
 /* Everything this thread copied out is in global memory. */
