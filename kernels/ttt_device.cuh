@@ -191,6 +191,9 @@ template <typename T>
 st_status ttt_sums_run(st_stream *q, int64_t heads, const ttt_sum<T> *list, int count,
                        const ttt_gates *gates);
 
+/* Count the scratch of an update. */
+template <typename T> st_status ttt_update_plan(st_slab *scratch, const st_ttt_rule *rule);
+
 /* --- device arithmetic -------------------------------------------------------------------- */
 
 static __device__ __forceinline__ float wide(float x)

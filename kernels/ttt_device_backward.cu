@@ -250,7 +250,7 @@ static st_status teach_back_plainly(st_stream *q, const st_ttt_rule *r, const to
 }
 
 /* What a run of tokens comes to: what the weights get from it, and what the tokens get; from
- * reading `x` unless it is NULL, and from teaching. What the weights have already stays if `add`. */
+ * reading `x` unless it is NULL, and from teaching. With `add`, the weights keep what they have. */
 template <typename T>
 static st_status products_back(st_stream *q, const run_back<T> *b, const token_run<T> *x,
                                bool taught, bool add, const back_scratch<T> *t)

@@ -1,8 +1,8 @@
-/* ttt_hopper_cluster.cuh - what the kernels share whose blocks stand in pairs: clusters of two, each
- * of which brings half of what both multiply with.
+/* ttt_hopper_cluster.cuh - what the kernels share whose blocks stand in pairs: clusters of two,
+ * each of which brings half of what both multiply with.
  *
- * In a block one thread feeds a ring through the copy engine, and two warpgroups multiply, 64 rows of
- * a tile each. A part of a ring is free when the warps of both blocks have read it.
+ * In a block one thread feeds a ring through the copy engine, and two warpgroups multiply, 64 rows
+ * of a tile each. A part of a ring is free when the warps of both blocks have read it.
  */
 #ifndef ST_KERNELS_TTT_HOPPER_CLUSTER_CUH
 #define ST_KERNELS_TTT_HOPPER_CLUSTER_CUH
@@ -15,7 +15,6 @@ enum {
     THREADS = CONSUMERS + 128,              /* the last warpgroup feeds                   */
     WARPS = CONSUMERS / 32,
     CLUSTER = 2,
-    STAGE_BYTES = 8 * TILE_COLS * 2,        /* 8 of a warp's rows by 64 columns           */
 };
 
 /* A ring: where the next part is, the phase of its barriers. */
@@ -59,27 +58,6 @@ static __device__ __forceinline__ void give_back(uint64_t *empty)
         barrier_arrive_at(empty, threadIdx.x % 32);
 }
 
-/* 8 rows by 64 columns of this warp through its stage, then whole lines of 128 bytes to `to`, its
- * first number there. y[j]: columns 8j + 2 (lane % 4), +1 of row lane / 4. */
-static __device__ __forceinline__ void store_lines(bf16 *to, int pitch, int rows,
-                                                   const uint32_t (&y)[8], uint32_t stage)
-{
-    const int lane = threadIdx.x % 32, unit = lane % 8, line = lane / 8;
-    /* Unit u of line r stands at u ^ r. To store, lane l names line l % 8 of unit l / 8. */
-    const uint32_t into = stage + unit * 128 + (line ^ unit) * 16;
-    __syncwarp();                               /* the lines before have been read */
-    matrices_store(into, make_uint4(y[0], y[1], y[2], y[3]));
-    matrices_store(into ^ 64, make_uint4(y[4], y[5], y[6], y[7]));
-    __syncwarp();
-    to += (int64_t)line * pitch + unit * 8;
-#pragma unroll
-    for (int i = 0; i < 8; i += 4) {
-        const uint4 x = shared_load4(stage + (line + i) * 128 + (unit ^ (line + i)) * 16);
-        if (line + i < rows)
-            *reinterpret_cast<uint4 *>(to + i * (int64_t)pitch) = x;
-    }
-}
-
 #endif /* STI_HOPPER */
 
 /* --- host --------------------------------------------------------------------------------- */
@@ -90,7 +68,8 @@ static inline bool reachable(const void *p)
     return (uintptr_t)p % 16 == 0;
 }
 
-/* Launch `kernel` in `clusters` clusters. Until before_has_ended it may run beside the one before. */
+/* Launch `kernel` in `clusters` clusters. Its blocks may take their places while the kernel before
+ * ends, so it calls before_has_ended. */
 template <typename ARGS>
 static st_status cluster_launch(st_stream *q, void (*kernel)(ARGS), const ARGS *args, int clusters,
                                 int shared_bytes, const char *name)

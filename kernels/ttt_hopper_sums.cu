@@ -1,5 +1,5 @@
-/* ttt_hopper_sums.cu - the products behind a chunk's tokens, all in one launch: what its weights get
- * from it, summed over its tokens, and what its tokens get, summed over a hidden side.
+/* ttt_hopper_sums.cu - the products behind a chunk's tokens, all in one launch: what the weights
+ * get from it, summed over its tokens, and what its tokens get, summed over a hidden side.
  *
  * Alone, none of them fills the card: 4 heads of 512 have 96 tiles of weights with 42 steps of 64
  * tokens each, and a chunk of 2,648 has 168 tiles of tokens with 8 steps or more. Together they do:
@@ -10,7 +10,7 @@
  * and the same columns share the columns' operand: a step is 4.2 MFLOP, for which each block would
  * ask L2 for 48 KiB, and so for 32. What lies outside a matrix reads as zero and is not stored.
  *
- * A finished tile leaves through the copy engine, which also adds, while the next one is multiplied.
+ * A finished tile leaves through the copy engine, which also adds, while the next is multiplied.
  * Each number has one writer, so sums have one order.
  */
 #include "kernels/ttt_hopper_cluster.cuh"

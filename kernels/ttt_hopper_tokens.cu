@@ -60,6 +60,27 @@ static __device__ __forceinline__ void point(float *y, const sums &d, int i, tok
     }
 }
 
+/* 8 tokens by 64 columns of this warp through its stage, then whole lines of 128 bytes to `to`, its
+ * first number there. y[j]: columns 8j + 2 (lane % 4), +1 of token lane / 4. */
+static __device__ __forceinline__ void store_lines(bf16 *to, int pitch, int rows,
+                                                   const uint32_t (&y)[8], uint32_t stage)
+{
+    const int lane = threadIdx.x % 32, unit = lane % 8, line = lane / 8;
+    /* Unit u of line r stands at u ^ r. To store, lane l names line l % 8 of unit l / 8. */
+    const uint32_t into = stage + unit * 128 + (line ^ unit) * 16;
+    __syncwarp();                               /* the lines before have been read */
+    matrices_store(into, make_uint4(y[0], y[1], y[2], y[3]));
+    matrices_store(into ^ 64, make_uint4(y[4], y[5], y[6], y[7]));
+    __syncwarp();
+    to += (int64_t)line * pitch + unit * 8;
+#pragma unroll
+    for (int i = 0; i < 8; i += 4) {
+        const uint4 x = shared_load4(stage + (line + i) * 128 + (unit ^ (line + i)) * 16);
+        if (line + i < rows)
+            *reinterpret_cast<uint4 *>(to + i * (int64_t)pitch) = x;
+    }
+}
+
 /* The sums over this tile's columns, from the four lanes that share a token. */
 static __device__ __forceinline__ void store_parts(const token_args &a, const token &of,
                                                    const tile &at, int row)

@@ -31,6 +31,7 @@ enum {
     X_BYTES = 3 * TILE_BYTES,               /* tokens, two tiles of weights               */
     Y_BYTES = 2 * TILE_BYTES,               /* tokens, a tile of weights                  */
     RING_BYTES = X_PARTS * X_BYTES + Y_PARTS * Y_BYTES,
+    STAGE_BYTES = 8 * TILE_COLS * 2,        /* 8 of a warp's tokens by 64 columns         */
     OUTPUTS_MAX = 6,
 };
 

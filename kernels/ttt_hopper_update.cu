@@ -230,7 +230,6 @@ static __global__ void __launch_bounds__(THREADS, 1)
 #ifdef STI_HOPPER
     extern __shared__ unsigned char raw[];
     square_memory *s = square_begin(raw);
-    next_may_begin();
     const seat at = seat_get(a.u.meeting, a.matrices, a.first_matrix, a.side);
     if (threadIdx.x >= CONSUMERS) {
         registers_give<FEED_REGISTERS>();
