@@ -73,25 +73,29 @@ st_status st_rotary_text_table(st_stream *stream, st_tensor *cosine, st_tensor *
 }
 
 st_status st_rotary_grid_table(st_stream *stream, st_tensor *cosine, st_tensor *sine, int64_t rows,
-                               int64_t columns, double theta)
+                               int64_t columns, int64_t merge, double theta)
 {
     ST_TRY(check_table(stream, cosine, sine, theta));
     const int64_t J = cosine->shape[1], half = J / 2;
-    if (rows < 0 || columns < 0 || rows % 2 || columns % 2 || J % 2)
-        return ST_FAIL(ST_ERR_USAGE, "rotary: a grid of %lld x %lld with %lld angles is not even",
-                       (long long)rows, (long long)columns, (long long)J);
+    if (J % 2)
+        return ST_FAIL(ST_ERR_USAGE, "rotary: %lld angles do not split into rows and columns",
+                       (long long)J);
+    if (merge < 1 || rows < 0 || columns < 0 || rows % merge || columns % merge)
+        return ST_FAIL(ST_ERR_USAGE, "rotary: a grid of %lld x %lld is not in blocks of side %lld",
+                       (long long)rows, (long long)columns, (long long)merge);
     ST_TRY(st_tensor_expect(cosine, "cosine", ST_F32, 2, (int64_t[]){rows * columns, J}));
 
     sti_rotary_axes axes = {.J = (int)J};
     sti_rotary_frequencies(axes.frequency, theta, half);
     if (cosine->place == ST_PLACE_DEVICE)
-        return sti_rotary_grid_table_cuda(stream, cosine->data, sine->data, rows, columns, &axes);
+        return sti_rotary_grid_table_cuda(stream, cosine->data, sine->data, rows, columns, merge,
+                                          &axes);
 
     float *c = cosine->data, *s = sine->data;           /* (rows*columns, J) */
     for (int64_t n = 0; n < rows * columns; n++) {
-        const int64_t block = n / 4, within = n % 4;
-        const int64_t y = block / (columns / 2) * 2 + within / 2;
-        const int64_t x = block % (columns / 2) * 2 + within % 2;
+        const int64_t block = n / (merge * merge), within = n % (merge * merge);
+        const int64_t y = block / (columns / merge) * merge + within / merge;
+        const int64_t x = block % (columns / merge) * merge + within % merge;
         for (int64_t j = 0; j < J; j++) {
             const double angle = sti_rotary_angle(j < half ? y : x, axes.frequency[j % half]);
             c[n * J + j] = (float)cos(angle);

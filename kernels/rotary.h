@@ -42,18 +42,20 @@ ST_CHECKED st_status st_rotary_text_table(st_stream *stream, st_tensor *cosine, 
                                           const st_tensor *position, const int section[3],
                                           double theta);
 
-/* The table of one grid of patches, in merge-block order: blocks of 2x2 patches row by row,
+/* The table of one grid of patches, in merge-block order: square blocks of patches row by row,
  * patches row by row inside a block. Angle j < J/2 is row * theta^(-2j/J), angle J/2 + j the same
  * with the column.
  *
  *   cosine, sine  (rows*columns, J) f32, J even
- *   rows, columns patches, both even
+ *   rows, columns patches, both multiples of merge
+ *   merge         patches along a block's side, >= 1
  *
  * Twins   rotary.c (reference), rotary.cu
  * Fails   ST_ERR_USAGE odd sizes or theta; ST_ERR_DATA on shape or dtype; ST_ERR_DEVICE
  */
 ST_CHECKED st_status st_rotary_grid_table(st_stream *stream, st_tensor *cosine, st_tensor *sine,
-                                          int64_t rows, int64_t columns, double theta);
+                                          int64_t rows, int64_t columns, int64_t merge,
+                                          double theta);
 
 typedef enum st_rotary_turn {
     ST_ROTARY_FORWARD,

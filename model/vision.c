@@ -22,7 +22,7 @@ struct st_vision {
     st_arena          arena;
     float            *x, *y;            /* (P,D) the stream of features, and a normed copy  */
     float            *qkv;              /* (P,3D) */
-    float            *wide;             /* (MLP_ROWS,F) or (P/4,4D), whichever is larger     */
+    float            *wide;             /* (MLP_ROWS,F) or (P,D), whichever is larger         */
     float            *cosine, *sine;    /* (P,D/heads/2) */
 };
 
@@ -107,8 +107,8 @@ static st_status block_mlp(st_vision *v, const st_vision_block_weights *w, int64
     return st_ok();
 }
 
-/* Four patches become one token. The main merger norms each patch before they are laid side by
- * side, the deepstack ones the four together: the width of the norm's weight tells which. */
+/* A block of patches becomes one token. The main merger norms each patch before they are laid side
+ * by side, the deepstack ones all of them together: the width of the norm's weight tells which. */
 static st_status merge(st_vision *v, float *token, const st_merger_weights *w, int64_t P)
 {
     const st_vision_config *c = &v->network->config.vision;
@@ -169,7 +169,8 @@ st_status st_vision_read(st_vision *v, const st_vision_tokens *tokens, const flo
         st_tensor cosine = sti_f32_2(v->cosine, rows * columns, J);
         st_tensor sine = sti_f32_2(v->sine, rows * columns, J);
         v->rows = v->columns = 0;       /* in case the table fails half way */
-        ST_TRY(st_rotary_grid_table(v->network->stream, &cosine, &sine, rows, columns, THETA));
+        ST_TRY(st_rotary_grid_table(v->network->stream, &cosine, &sine, rows, columns,
+                                    c->merge, THETA));
         v->rows = rows;
         v->columns = columns;
     }

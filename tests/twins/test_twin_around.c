@@ -56,8 +56,8 @@ static void tables_agree(void **state)
     }
     twin *c = twin_canaried(f, ST_F32, SHAPE(22 * 30, 36)), *s = twin_canaried(f, ST_F32,
                                                                               SHAPE(22 * 30, 36));
-    must(st_rotary_grid_table(f->host, &c->host, &s->host, 22, 30, 1e4));
-    must(st_rotary_grid_table(f->device, &c->device, &s->device, 22, 30, 1e4));
+    must(st_rotary_grid_table(f->host, &c->host, &s->host, 22, 30, 2, 1e4));
+    must(st_rotary_grid_table(f->device, &c->device, &s->device, 22, 30, 2, 1e4));
     twin_check_max(f, c, "grid cosine", 1.2e-7);
     twin_check_max(f, s, "grid sine", 1.2e-7);
     twin_clear(f);

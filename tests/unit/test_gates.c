@@ -49,7 +49,7 @@ static void patches_stand_in_blocks(void **state)
     static const int expected[6][2] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}, {0, 2}, {0, 3}};
     st_tensor c = host_tensor(NULL, SHAPE(ROWS * COLUMNS, J));
     st_tensor s = host_tensor(NULL, SHAPE(ROWS * COLUMNS, J));
-    must(st_rotary_grid_table(*state, &c, &s, ROWS, COLUMNS, 1e4));
+    must(st_rotary_grid_table(*state, &c, &s, ROWS, COLUMNS, 2, 1e4));
     for (int n = 0; n < 6; n++)
         for (int j = 0; j < J; j++) {
             const double angle = expected[n][j / 2] * (j % 2 ? 0.01 : 1.0);
@@ -57,6 +57,27 @@ static void patches_stand_in_blocks(void **state)
         }
     assert_near(((float *)s.data)[23 * J], sin(3.0), 1e-7);
     assert_near(((float *)s.data)[23 * J + 2], sin(5.0), 1e-7);
+    free(c.data), free(s.data);
+}
+
+/* The side of a block is the caller's: 3 x 3 here, and rows of single patches. */
+static void blocks_may_have_any_side(void **state)
+{
+    enum { ROWS = 6, COLUMNS = 9, J = 2 };
+    static const struct {
+        int merge, patch, row, column;
+    } expected[] = {{3, 2, 0, 2}, {3, 3, 1, 0}, {3, 9, 0, 3}, {3, 44, 5, 5}, {3, 53, 5, 8},
+                    {1, 8, 0, 8}, {1, 9, 1, 0}, {1, 53, 5, 8}};
+    st_tensor c = host_tensor(NULL, SHAPE(ROWS * COLUMNS, J));
+    st_tensor s = host_tensor(NULL, SHAPE(ROWS * COLUMNS, J));
+    for (size_t i = 0; i < COUNT(expected); i++) {
+        const float *at = (const float *)s.data + expected[i].patch * J;
+        must(st_rotary_grid_table(*state, &c, &s, ROWS, COLUMNS, expected[i].merge, 1e4));
+        assert_near(at[0], sin(expected[i].row), 1e-7);
+        assert_near(at[1], sin(expected[i].column), 1e-7);
+    }
+    must_fail(st_rotary_grid_table(*state, &c, &s, ROWS, COLUMNS, 2, 1e4), ST_ERR_USAGE,
+              "rotary: a grid of 6 x 9 is not in blocks of side 2");
     free(c.data), free(s.data);
 }
 
@@ -237,6 +258,7 @@ int main(void)
         cmocka_unit_test(axes_take_turns),
         cmocka_unit_test(far_positions_keep_their_angle),
         cmocka_unit_test(patches_stand_in_blocks),
+        cmocka_unit_test(blocks_may_have_any_side),
         cmocka_unit_test(turning_back_undoes),
         cmocka_unit_test(head_norm_has_its_slopes),
         cmocka_unit_test(gates_have_their_slopes),
