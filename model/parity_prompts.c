@@ -109,15 +109,39 @@ static st_status compare_grid(prompts *r, st_json size, const st_content *c, int
     return sti_parity_compare(r->p, name, &a, &b, ST_PARITY_EXACT, 0.0);
 }
 
+/* Pictures and videos are stored apart; the text says in which order they come. */
+static st_status read_all_media(prompts *r, st_json prompt, st_str text, st_content **media,
+                                size_t *count)
+{
+    st_content *images, *videos;
+    size_t image_count, video_count, n = 0, i = 0, v = 0, at = 0;
+    ST_TRY(read_media(r, prompt, "image_grid_thw", ST_CONTENT_IMAGE, &images, &image_count));
+    ST_TRY(read_media(r, prompt, "video_grid_thw", ST_CONTENT_VIDEO, &videos, &video_count));
+    *count = image_count + video_count;
+    ST_TRY(ST_ALLOC(r->arena, media, *count));
+    for (st_content_kind kind; st_prompt_next_pad(&kind, &at, text);) {
+        if (kind == ST_CONTENT_IMAGE && i++ < image_count)
+            (*media)[n++] = images[i - 1];
+        if (kind == ST_CONTENT_VIDEO && v++ < video_count)
+            (*media)[n++] = videos[v - 1];
+    }
+    if (i != image_count || v != video_count)
+        return st_json_fail(prompt, ST_ERR_DATA, "%zu pictures and %zu videos are stored, the text "
+                            "has pads of %zu and %zu", image_count, video_count, i, v);
+    return st_ok();
+}
+
 /* Grids whose pixel size is stored too. */
 static st_status compare_grids(prompts *r, st_json prompt, size_t number, const st_content *media,
                                size_t count)
 {
     const st_json images = st_json_member(&prompt, "image_hw");
     const st_json videos = st_json_member(&prompt, "video");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0, stills = 0; i < count; i++) {
         const bool still = media[i].kind == ST_CONTENT_IMAGE;
-        const st_json size = st_json_element(still ? &images : &videos, i);
+        const st_json size = still ? st_json_element(&images, stills)
+                                   : st_json_element(&videos, i - stills);
+        stills += still;
         const st_json height = st_json_member(&size, "height");
         const st_json indices = st_json_member(&size, "frames_indices");
         char name[64];
@@ -136,22 +160,17 @@ static st_status compare_prompt(prompts *r, st_json prompt, size_t number)
     const st_json ids = st_json_member(&prompt, "ids");
     ST_TRY(st_json_text(st_json_member(&prompt, "text"), &text));
     ST_TRY(st_json_text_or_none(st_json_member(&prompt, "name"), &name));
-    st_content *images, *videos;
-    size_t image_count, video_count;
-    ST_TRY(read_media(r, prompt, "image_grid_thw", ST_CONTENT_IMAGE, &images, &image_count));
-    ST_TRY(read_media(r, prompt, "video_grid_thw", ST_CONTENT_VIDEO, &videos, &video_count));
-    if (image_count > 0 && video_count > 0)
-        return st_json_fail(prompt, ST_ERR_UNSUPPORTED, "pictures and videos in one stored prompt: "
-                            "their order is not stored");
-
-    const st_content *media = image_count > 0 ? images : videos;
-    ST_TRY(compare_grids(r, prompt, number, media, image_count + video_count));
+    st_content *media;
+    size_t media_count;
+    ST_TRY(read_all_media(r, prompt, text, &media, &media_count));
+    ST_TRY(compare_grids(r, prompt, number, media, media_count));
 
     const int64_t *got;
     size_t count, stored = st_json_count(ids);
     st_text expanded;
     st_text_init(&expanded);
-    st_status s = st_prompt_expand(&expanded, text, media, image_count + video_count, 2);
+    st_status s = st_within(st_prompt_expand(&expanded, text, media, media_count, 2), "[%zu]",
+                            number);
     if (s.code == ST_OK)
         s = st_text_check(&expanded);
     if (s.code == ST_OK)
@@ -185,7 +204,8 @@ st_status sti_parity_prompts(sti_parity *p, const char *path)
     ST_TRY_OR(s, out, st_encoder_create(&r.encoder, r.tokenizer));
     const st_json root = st_json_root(doc);
     for (size_t i = 0; i < st_json_count(root); i++)
-        ST_TRY_OR(s, out, compare_prompt(&r, st_json_element(&root, i), i));
+        ST_TRY_OR(s, out,
+                  st_within(compare_prompt(&r, st_json_element(&root, i), i), "%s", path));
 out:
     st_encoder_free(r.encoder);
     st_tokenizer_free(r.tokenizer);

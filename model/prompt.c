@@ -81,14 +81,26 @@ static void add_media(st_text *out, const st_content *c, int64_t merge)
     }
 }
 
+bool st_prompt_next_pad(st_content_kind *kind, size_t *at, st_str text)
+{
+    for (size_t i = *at; i < text.size; i++) {
+        const st_str rest = {text.data + i, text.size - i};
+        const bool image = st_str_starts(rest, IMAGE_PAD);
+        if (image || st_str_starts(rest, VIDEO_PAD)) {
+            *kind = image ? ST_CONTENT_IMAGE : ST_CONTENT_VIDEO;
+            *at = i + (image ? strlen(IMAGE_PAD) : strlen(VIDEO_PAD));
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Pads in a text, of both kinds. */
 static size_t count_pads(st_str text)
 {
-    size_t count = 0;
-    for (size_t at = 0; at < text.size; at++) {
-        const st_str rest = {text.data + at, text.size - at};
-        count += st_str_starts(rest, IMAGE_PAD) || st_str_starts(rest, VIDEO_PAD);
-    }
+    size_t count = 0, at = 0;
+    for (st_content_kind kind; st_prompt_next_pad(&kind, &at, text);)
+        count++;
     return count;
 }
 

@@ -96,6 +96,10 @@ void st_prompt_labels(int64_t *labels, const st_prompt *prompt);
 /* The chat text with a triple per picture or video. */
 void st_prompt_layout(st_text *out, const st_message *messages, size_t count, st_prompt_end end);
 
+/* The next pad of a chat text at or behind byte *at, which then moves behind it; false when none is
+ * left. */
+bool st_prompt_next_pad(st_content_kind *kind, size_t *at, st_str text);
+
 /* Expand a chat text. `media` are its pictures and videos in the order of their triples; a video's
  * whole triple is replaced, "<1.5 seconds>" and start, pads, end per grid.
  *

@@ -3,6 +3,7 @@
  */
 #include "unit/tiny_model.h"
 
+#include "model/init.h"
 #include "model/parity.h"
 
 enum { TOKENS = 31, GRID_TOKENS = 6, PATCHES = 24, FEATURES = 1536 };
@@ -206,6 +207,55 @@ static void empty_folders_are_refused(void **state)
     rmdir(folder);
 }
 
+/* A file of one prompt and the tokenizer beside it. */
+static void store_prompt(const char *folder, const char *json)
+{
+    char path[128];
+    st_text text;
+    st_text_init(&text);
+    st_byte_tokenizer_write(&text);
+    snprintf(path, sizeof path, "%s/tokenizer.json", folder);
+    must(st_file_write(path, text.data, text.size));
+    snprintf(path, sizeof path, "%s/prompts.json", folder);
+    must(st_file_write(path, json, strlen(json)));
+    st_text_free(&text);
+}
+
+#define IMAGE "<|vision_start|><|image_pad|><|vision_end|>"
+#define VIDEO "<|vision_start|><|video_pad|><|vision_end|>"
+#define GRIDS "\"image_grid_thw\": [[1, 2, 4], [1, 2, 2]], "                                       \
+              "\"video_grid_thw\": [[1, 4, 2]], "                                                \
+              "\"image_hw\": [[256, 256], [256, 256]], "                                         \
+              "\"video\": [{\"fps\": 2, \"frames_indices\": [1, 2]}]"
+
+/* Bytes are their own ids; 265 and 266 begin and end a picture, 268 and 269 are the pads. */
+static void pictures_and_videos_keep_the_order_of_the_text(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/spatial-prompt-XXXXXX", sentence[256];
+    assert_non_null(mkdtemp(folder));
+
+    store_prompt(folder, "[{\"text\": \"a" IMAGE VIDEO "b" IMAGE "\", \"ids\": [97, 265, 268, 268, "
+                         "266, 60, 48, 46, 56, 32, 115, 101, 99, 111, 110, 100, 115, 62, 265, "
+                         "269, 269, 266, 98, 265, 268, 266], " GRIDS "}]");
+    st_parity report;
+    run(&report, folder, ST_TTT_TRAIN);
+    assert_int_equal(report.count, 3);          /* two sizes of pictures, and the ids */
+    assert_false(report.entry[0].pass);         /* 256 x 256 makes no grid of 2 x 4   */
+    assert_false(report.entry[1].pass);
+    assert_true(report.entry[2].pass);
+    st_parity_free(&report);
+
+    store_prompt(folder, "[{\"text\": \"" IMAGE VIDEO VIDEO "\", \"ids\": [], " GRIDS "}]");
+    snprintf(sentence, sizeof sentence, "%s/prompts.json: [0]: 2 pictures and 1 videos are stored, "
+             "the text has pads of 1 and 2", folder);
+    const st_parity_options options = {.jobs = 1};
+    st_parity_init(&report);
+    must_fail(st_parity_run(&report, folder, &options), ST_ERR_DATA, sentence);
+    st_parity_free(&report);
+    assert_int_equal(folder_remove(folder), 0);
+}
+
 static void check_shared(const char *folder, st_ttt_preset preset)
 {
     st_parity report;
@@ -236,6 +286,7 @@ int main(void)
         cmocka_unit_test(one_changed_number_fails),
         cmocka_unit_test(what_is_not_computed_fails),
         cmocka_unit_test(empty_folders_are_refused),
+        cmocka_unit_test(pictures_and_videos_keep_the_order_of_the_text),
         cmocka_unit_test(stored_vectors_agree),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
