@@ -426,8 +426,10 @@ static st_status parse_both(st_model_config *config, st_str model, const char *m
     const st_status s = read_model(&read, &root);
     st_json_free(doc);
     ST_TRY(st_within(s, "%s", model_name));
-    ST_TRY(st_within(parse_ttt(&read, ttt), "%s", ttt_name));
+    read.ttt.hybrid_count = 0;      /* config.json alone: the fast weights have their own file */
     ST_TRY(st_within(st_model_config_check(&read), "%s", model_name));
+    ST_TRY(st_within(parse_ttt(&read, ttt), "%s", ttt_name));
+    ST_TRY(st_within(st_model_config_check(&read), "%s", ttt_name));
     *config = read;
     return st_ok();
 }

@@ -122,11 +122,13 @@ static void contradictions_get_a_sentence(void **state)
         {"{}", "{\"ttt\":null,\"ttt_layers\":[1]}",
          "ttt_config.json: ttt: null, but ttt_layers lists 1 layers"},
         {"{}", "{\"ttt\":{\"num_lact_heads\":3}}",
-         "config.json: ttt: attention width must be a multiple of num_lact_heads: 2048 of 3"},
+         "ttt_config.json: ttt: attention width must be a multiple of num_lact_heads: 2048 of "
+         "3"},
         {"{}", "{\"ttt\":{\"num_lact_heads\":32}}",
-         "config.json: ttt: width of a fast-weight head must be a multiple of head_dim: 64 of 128"},
+         "ttt_config.json: ttt: width of a fast-weight head must be a multiple of head_dim: 64 of "
+         "128"},
         {"{}", "{\"ttt\":{\"w0_w2_low_rank\":8,\"inter_multi\":2}}",
-         "config.json: ttt: w0_w2_low_rank needs inter_multi 1, is 2"},
+         "ttt_config.json: ttt: w0_w2_low_rank needs inter_multi 1, is 2"},
         {"{}", "{\"preset\":\"test\"}",
          "ttt_config.json: preset: expected train|eval-compat, found \"test\""},
         {"[1]", NULL, "config.json: document: expected an object, found an array"},
