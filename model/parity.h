@@ -58,7 +58,8 @@ typedef struct st_parity_options {
 void st_parity_init(st_parity *report);
 void st_parity_free(st_parity *report);
 
-/* Compare everything under `folder`.
+/* Compare everything under `folder`. A subfolder that cannot be read or used is an entry "vectors"
+ * that fails, with the sentence as its note, and the others are compared all the same.
  *
  * Fails   ST_ERR_IO, ST_ERR_FORMAT, ST_ERR_DATA when vectors cannot be read or used at all;
  *         ST_ERR_DATA "PATH holds no stored vectors". Numbers that differ are no failure: see pass.

@@ -567,6 +567,8 @@ st_status sti_parity_model(sti_parity *p, const st_safetensors *io)
     ST_TRY_OR(s, out, weights_folder(&r, &folder));
     ST_TRY_OR(s, out, st_model_config_load(&config, p->folder));
     ST_TRY_OR(s, out, st_network_open(&r.network, &config, folder, 1, p->options->jobs));
+    for (size_t i = 0; i < st_weights_note_count(r.network->weights); i++)
+        ST_TRY_OR(s, out, sti_parity_note(p, st_weights_note(r.network->weights, i)));
     s = compare_all(&r);
     if (s.code == ST_ERR_DATA || s.code == ST_ERR_LIMIT)    /* stored inputs that contradict */
         s = sti_parity_fail(p, "inputs", s.text);

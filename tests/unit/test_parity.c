@@ -6,6 +6,8 @@
 #include "model/init.h"
 #include "model/parity.h"
 
+#include <sys/stat.h>
+
 enum { TOKENS = 31, GRID_TOKENS = 6, PATCHES = 24, FEATURES = 1536 };
 
 /* A model folder and its inputs; answers are added by the tests. */
@@ -193,6 +195,60 @@ static void what_is_not_computed_fails(void **state)
     f->ids[5] = TINY_VIDEO;
 }
 
+/* One folder that cannot be used is said so, and the others are compared all the same. */
+static void a_damaged_folder_does_not_hide_the_others(void **state)
+{
+    fixture *f = *state;
+    st_named_tensor answers[32];
+    const size_t count = own_answers(f, answers);
+    char above[] = "/tmp/spatial-several-XXXXXX", path[128];
+    assert_non_null(mkdtemp(above));
+    snprintf(path, sizeof path, "%s/a", above);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/a/x.safetensors", above);
+    must(st_file_write(path, "short", 5));
+    snprintf(path, sizeof path, "%s/b", above);
+    assert_int_equal(symlink(f->folder, path), 0);
+
+    st_parity report;
+    run(&report, above, ST_TTT_TRAIN);
+    assert_false(report.pass);
+    assert_int_equal(report.count, 1 + count);
+    assert_string_equal(report.entry[0].name, "a/vectors");
+    assert_non_null(strstr(report.entry[0].note, "x.safetensors: expected at least 8 bytes"));
+    for (size_t i = 0; i < count; i++)
+        assert_true(report.entry[1 + i].pass);
+    st_parity_free(&report);
+    assert_int_equal(folder_remove(above), 0);
+}
+
+/* A checkpoint that lacks fast weights gets drawn ones: the report says so. */
+static void drawn_weights_are_named(void **state)
+{
+    fixture *f = *state;
+    st_named_tensor answers[32];
+    own_answers(f, answers);
+    char path[128];
+    snprintf(path, sizeof path, "%s/meta.json", f->folder);
+    const char ttt[] = "{\"ttt\": {\"num_lact_heads\": 2, \"w0_w2_low_rank\": 4}, "
+                       "\"ttt_layers\": [0]}";
+    must(st_file_write(path, ttt, sizeof ttt - 1));
+    char own[128], aside[140];
+    snprintf(own, sizeof own, "%s/ttt_config.json", f->folder);
+    snprintf(aside, sizeof aside, "%s.aside", own);
+    assert_int_equal(rename(own, aside), 0);
+
+    st_parity report;
+    run(&report, f->folder, ST_TTT_TRAIN);
+    assert_false(report.pass);
+    assert_string_equal(report.note[0], "4 fast-weight tensors are not in the file: drawn from "
+                                        "seed 1");
+    assert_non_null(strstr(report.note[1], "tensors have no place in this network"));
+    st_parity_free(&report);
+    assert_int_equal(rename(aside, own), 0);
+    unlink(path);
+}
+
 static void empty_folders_are_refused(void **state)
 {
     (void)state;
@@ -285,6 +341,8 @@ int main(void)
         cmocka_unit_test(own_answers_agree),
         cmocka_unit_test(one_changed_number_fails),
         cmocka_unit_test(what_is_not_computed_fails),
+        cmocka_unit_test(a_damaged_folder_does_not_hide_the_others),
+        cmocka_unit_test(drawn_weights_are_named),
         cmocka_unit_test(empty_folders_are_refused),
         cmocka_unit_test(pictures_and_videos_keep_the_order_of_the_text),
         cmocka_unit_test(stored_vectors_agree),
