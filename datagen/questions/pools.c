@@ -98,11 +98,18 @@ static size_t cap_of(const sti_pool *pool, const st_thresholds *t)
 }
 
 /* A candidate with its turn: the first of every answer in a scene, rare answers ahead, then the
- * second of every answer, and so on. */
+ * second of every answer, and so on. Counts of one come after all others: most of them go later
+ * (limit_ones), and a place they had taken would stay empty. */
 typedef struct turn {
     sti_candidate *one;
+    bool           yields;
     int64_t        round, frequency;
 } turn;
+
+static bool counts_one(const sti_candidate *one)
+{
+    return one->type == ST_QUESTION_COUNTING && strcmp(one->content, "1") == 0;
+}
 
 static int by_scene_and_answer(const void *left, const void *right)
 {
@@ -118,6 +125,8 @@ static int by_scene_and_turn(const void *left, const void *right)
     const turn *a = left, *b = right;
     if (a->one->facts->scene_index != b->one->facts->scene_index)
         return a->one->facts->scene_index < b->one->facts->scene_index ? -1 : 1;
+    if (a->yields != b->yields)
+        return a->yields ? 1 : -1;
     if (a->round != b->round)
         return a->round < b->round ? -1 : 1;
     if (a->frequency != b->frequency)
@@ -133,7 +142,8 @@ st_status sti_pool_cap(sti_pool *pool, st_arena *arena, const st_qa_settings *se
     turn *turns;
     ST_TRY(ST_ALLOC(arena, &turns, pool->count));
     for (size_t i = 0; i < pool->count; i++)
-        turns[i] = (turn){pool->list[i], 0, settings->no_debias ? 0 : tally[which[i]].rows};
+        turns[i] = (turn){pool->list[i], counts_one(pool->list[i]), 0,
+                          settings->no_debias ? 0 : tally[which[i]].rows};
     if (!settings->no_debias) {
         qsort(turns, pool->count, sizeof *turns, by_scene_and_answer);
         for (size_t i = 1; i < pool->count; i++)

@@ -369,6 +369,26 @@ static void caps_prefer_rare_answers(void **state)
     assert_int_equal(count_of("left"), 6);
 }
 
+/* Most counts of one are dropped after the caps: they must not have cost a scene its other rows. */
+static void counts_of_one_take_only_free_places(void **state)
+{
+    (void)state;
+    for (int debias = 0; debias < 2; debias++) {
+        settings.no_debias = !debias;
+        begin(ST_QUESTION_COUNTING, 0);
+        for (int i = 0; i < 8; i++)
+            put(0, "1", labels[i]);
+        for (int i = 8; i < 12; i++)
+            put(0, i < 10 ? "2" : "3", labels[i]);
+        put(1, "1", labels[0]);
+        must(sti_pool_cap(&pool, &arena, &settings));
+        assert_int_equal(pool.count, 6 + 1);
+        assert_int_equal(count_of("2"), 2);
+        assert_int_equal(count_of("3"), 2);
+        assert_int_equal(count_of("1"), 2 + 1);
+    }
+}
+
 /* --- letters ---------------------------------------------------------------------------------- */
 
 static void letters_are_even_and_tell_nothing(void **state)
@@ -426,6 +446,7 @@ int main(void)
         TEST(nearest_prior_stops_paying),
         TEST(prior_learns_from_other_scenes_alone),
         TEST(caps_prefer_rare_answers),
+        TEST(counts_of_one_take_only_free_places),
         TEST(letters_are_even_and_tell_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
