@@ -196,8 +196,10 @@ static st_status count_dropped(st_scan *scan, st_arena *arena)
         finite++;
     }
     scan->dropped_vertex_count = mesh->point_count - finite;
+    if (mesh->point_count == 0)
+        return ST_FAIL(ST_ERR_DATA, "the mesh has no vertices");
     if (finite == 0)
-        return ST_FAIL(ST_ERR_DATA, "no vertex of the mesh is finite");
+        return ST_FAIL(ST_ERR_DATA, "none of %zu vertices is finite", mesh->point_count);
     for (int k = 0; k < 3; k++)
         scan->raw_mean_m[k] = sum_m[k] / (double)finite;
     if (scan->dropped_vertex_count * 20 > mesh->point_count)

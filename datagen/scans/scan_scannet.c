@@ -130,7 +130,8 @@ static st_status separate_ids(sti_groups *groups, st_scan *scan, st_arena *arena
 static st_status warn_of_ids(const sti_groups *groups, st_scan *scan, st_arena *arena)
 {
     if (groups->by_id > groups->by_place)
-        ST_TRY(STI_WARN(scan, arena, "E-15", "instance_key", (int64_t)groups->by_id,
+        ST_TRY(STI_WARN(scan, arena, "E-15", "instance_key",
+                        (int64_t)(groups->by_id - groups->by_place),
                         "%zu groups have no usable objectId; their id was taken",
                         groups->by_id - groups->by_place));
     if (groups->by_place > 0)
@@ -245,10 +246,6 @@ static st_status join(st_scan *scan, st_arena *arena, st_arena *scratch, sti_gro
     claims         c;
     uint32_t      *owner;
     size_t        *sizes;
-    if (segments->count != mesh->point_count)   /* E-9 */
-        return ST_FAIL(ST_ERR_DATA, "segIndices has %zu entries, but the mesh has %zu vertices: is "
-                       "one of the two from the other resolution (_vh_clean and _vh_clean_2)?",
-                       segments->count, mesh->point_count);
     ST_TRY(ST_ALLOC(scratch, &sizes, groups->count));
     ST_TRY(ST_ALLOC(scratch, &owner, mesh->point_count));
     ST_TRY(warn_of_ids(groups, scan, arena));
@@ -316,6 +313,11 @@ static st_status read_objects(st_scan *scan, st_arena *arena, st_arena *scratch,
     ST_TRY(sti_scan_load(scan, arena, scratch, &bytes, segs_path));
     ST_TRY(st_within(sti_segments_parse(&segments, scratch, bytes), "%.*s",
                      ST_STR_ARG(st_path_name(segs_path))));
+    if (segments.count != scan->mesh.point_count)       /* E-9 */
+        return ST_FAIL(ST_ERR_DATA, "%.*s: segIndices has %zu entries, but the mesh has %zu "
+                       "vertices: is one of the two from the other resolution (_vh_clean and "
+                       "_vh_clean_2)?", ST_STR_ARG(st_path_name(segs_path)), segments.count,
+                       scan->mesh.point_count);
     ST_TRY(sti_scan_load(scan, arena, scratch, &bytes, groups_path));
     ST_TRY(st_within(sti_groups_parse(&groups, arena, bytes), "%.*s",
                      ST_STR_ARG(st_path_name(groups_path))));
