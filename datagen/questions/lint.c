@@ -18,7 +18,8 @@ const char *st_lint_verdict_name(st_lint_verdict verdict)
 const char *st_lint_note_name(st_lint_note note)
 {
     static const char *const names[ST_LINT_NOTE_COUNT] = {
-        "near_tie", "duplicate", "tilted", "thin", "several", "count_mismatch", "options"};
+        "near_tie", "duplicate", "tilted", "thin", "several", "count_mismatch", "options",
+        "choices", "same_id"};
     for (int i = 0; i < ST_LINT_NOTE_COUNT; i++)
         if (note == (st_lint_note)(1 << i))
             return names[i];
@@ -109,7 +110,8 @@ static st_status lint_row(const lint_run *run, size_t index, st_arena *words, st
     sti_lint_task     task = {.row = row, .words = words, .scratch = scratch, .result = result,
                               .scene = find_scene(run, row)};
 
-    *result = (st_lint_row){.first = index};
+    *result = (st_lint_row){.first = index, .namesake = index,
+                            .notes = sti_lint_unfair(row) ? ST_LINT_CHOICES : 0};
     const bool known = st_question_find(&task.type, row->question_type) &&
                        task.type != ST_QUESTION_ROUTE;      /* boxes know no floor to walk on */
     if (known)
@@ -150,6 +152,32 @@ static int compare_keys(const void *a, const void *b)
     return order ? order : x->index < y->index ? -1 : 1;
 }
 
+/* Mark every row whose key an earlier row has, and write that row's index into *first_of(row). */
+static void mark_repeats(st_lint_report *report, keyed *keys, st_lint_note note,
+                         size_t *first_of(st_lint_row *row))
+{
+    const size_t count = report->rows->count;
+    qsort(keys, count, sizeof *keys, compare_keys);
+    for (size_t i = 1, first = 0; i < count; i++) {
+        if (strcmp(keys[first].key, keys[i].key) != 0) {
+            first = i;
+            continue;
+        }
+        report->results[keys[i].index].notes |= note;
+        *first_of(&report->results[keys[i].index]) = keys[first].index;
+    }
+}
+
+static size_t *first_that_asked(st_lint_row *row)
+{
+    return &row->first;
+}
+
+static size_t *first_of_that_id(st_lint_row *row)
+{
+    return &row->namesake;
+}
+
 static st_status find_duplicates(st_lint_report *report, st_arena *scratch)
 {
     const size_t count = report->rows->count;
@@ -157,15 +185,10 @@ static st_status find_duplicates(st_lint_report *report, st_arena *scratch)
     ST_TRY(ST_ALLOC(scratch, &keys, count));
     for (size_t i = 0; i < count; i++)
         keys[i] = (keyed){report->results[i].key, i};
-    qsort(keys, count, sizeof *keys, compare_keys);
-    for (size_t i = 1, first = 0; i < count; i++) {
-        if (strcmp(keys[first].key, keys[i].key) != 0) {
-            first = i;
-            continue;
-        }
-        report->results[keys[i].index].notes |= ST_LINT_DUPLICATE;
-        report->results[keys[i].index].first = keys[first].index;
-    }
+    mark_repeats(report, keys, ST_LINT_DUPLICATE, first_that_asked);
+    for (size_t i = 0; i < count; i++)
+        keys[i] = (keyed){report->rows->rows[i].id, i};
+    mark_repeats(report, keys, ST_LINT_SAME_ID, first_of_that_id);
     return st_ok();
 }
 

@@ -33,9 +33,12 @@ typedef enum st_lint_note {
     ST_LINT_THIN = 1 << 3,          /* a box it needs has a side under 2 cm                */
     ST_LINT_SEVERAL = 1 << 4,       /* a label that should name one thing has several boxes */
     ST_LINT_COUNT_MISMATCH = 1 << 5, /* published count and boxes of its label differ      */
-    ST_LINT_OPTIONS = 1 << 6        /* the question lists other things than the options    */
+    ST_LINT_OPTIONS = 1 << 6,       /* the question lists other things than the options    */
+    ST_LINT_CHOICES = 1 << 7,       /* no fair choice: options that say the same, letters out of
+                                       order, directions missing or foreign                */
+    ST_LINT_SAME_ID = 1 << 8        /* an earlier row has this id                          */
 } st_lint_note;
-enum { ST_LINT_NOTE_COUNT = 7 };
+enum { ST_LINT_NOTE_COUNT = 9 };
 
 /* Near ties: nearest and second nearest less than this apart; a bearing this close to a boundary
  * (the benchmark's own margins, data.md 5.6 and 5.7). */
@@ -54,6 +57,7 @@ typedef struct st_lint_row {
     const char     *key;            /* type, scene and labels: rows with equal keys ask the
                                        same                                                */
     size_t          first;          /* duplicates: index of the first row that asked       */
+    size_t          namesake;       /* same id: index of the first row that has it         */
     bool            has_exact;      /* absolute distance only                              */
     st_lint_verdict exact_verdict;
     const char     *exact_value;

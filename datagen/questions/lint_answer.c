@@ -81,6 +81,47 @@ static bool same_content(const char *a, const char *b)
     return same_number(a, b) || same_words(a, b);
 }
 
+/* The answers that a question about a direction offers; NULL for other questions. */
+static const char *const *sectors_of(const char *question_type, int *count)
+{
+    static const char *const easy[] = {"left", "right"};
+    static const char *const medium[] = {"left", "right", "back"};
+    static const char *const hard[] = {"front-left", "front-right", "back-left", "back-right"};
+    st_question type;
+    *count = 0;
+    if (!st_question_find(&type, question_type) || type < ST_QUESTION_DIRECTION_EASY ||
+        type > ST_QUESTION_DIRECTION_HARD)
+        return NULL;
+    *count = type == ST_QUESTION_DIRECTION_EASY ? 2 : type == ST_QUESTION_DIRECTION_MEDIUM ? 3 : 4;
+    return *count == 2 ? easy : *count == 3 ? medium : hard;
+}
+
+static bool is_one_of(const char *content, const char *const *names, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (same_words(content, names[i]))
+            return true;
+    return false;
+}
+
+bool sti_lint_unfair(const st_vsi_row *row)
+{
+    int                count;
+    const char *const *sectors = sectors_of(row->question_type, &count);
+    if (sectors && row->option_count != count)
+        return true;
+    for (int i = 0; i < row->option_count; i++) {
+        const char *option = row->options[i], *content = sti_lint_option(option);
+        if ((content != option && option[0] != 'A' + i) ||
+            (sectors && !is_one_of(content, sectors, count)))
+            return true;
+        for (int k = 0; k < i; k++)
+            if (same_content(content, sti_lint_option(row->options[k])))
+                return true;
+    }
+    return false;
+}
+
 st_status sti_lint_cannot(st_lint_row *result, st_arena *words, const char *fmt, ...)
 {
     char    text[200];

@@ -31,6 +31,10 @@ const char *sti_lint_option(const char *option);
 /* What the row gives as its answer, as content: the option of a letter, or the text itself. */
 const char *sti_lint_given(const st_vsi_row *row);
 
+/* True when a reader could not choose: two options say the same, a letter is not that of its place,
+ * or the options of a direction are not the sectors of its type, each once. */
+bool sti_lint_unfair(const st_vsi_row *row);
+
 /* Blind guessers over all rows of a type. */
 ST_CHECKED st_status sti_lint_blind(st_lint_type *type, st_arena *scratch,
                                     const st_lint_report *report);

@@ -57,6 +57,13 @@ static void print_row_notes(st_text *out, const st_lint_report *report)
         if (r->notes & ST_LINT_OPTIONS)
             st_text_addf(out, "options       %s  %s  %s: the question lists other things\n",
                          row->id, row->question_type, row->scene_name);
+        if (r->notes & ST_LINT_CHOICES)
+            st_text_addf(out, "choices       %s  %s  %s: options repeat, are out of order, or are "
+                         "not those of the type\n", row->id, row->question_type,
+                         row->scene_name);
+        if (r->notes & ST_LINT_SAME_ID)
+            st_text_addf(out, "same id       %s  %s  %s: row %zu of the file has it, too\n",
+                         row->id, row->question_type, row->scene_name, r->namesake + 1);
     }
 }
 

@@ -176,6 +176,30 @@ static void notes_name_what_is_doubtful(void **state)
     assert_int_equal(f->report.notes[1], 1);
 }
 
+static void faulty_choices_and_shared_ids_show(void **state)
+{
+    fixture *f = *state;
+#define EASY_OF(id, options)                                                                      \
+    ROW(id, "object_rel_direction_easy", "If I am standing by the bed and facing the sofa, is "   \
+        "the tv to the left or the right of the sofa?", "A", options)
+    lint(f, ROOM, EASY_OF(1, "[\"A. left\",\"B. right\"]")
+         EASY_OF(2, "[\"A. left\",\"B. Left \"]") EASY_OF(3, "[\"B. left\",\"A. right\"]")
+         EASY_OF(4, "[\"A. left\",\"B. right\",\"C. back\"]") EASY_OF(5, "[\"A. left\"]")
+         EASY_OF(6, "[\"left\",\"right\"]") EASY_OF(7, "null")
+         NEAR_ROW(8, "bed", "B") COUNT_ROW(8, "chair", "2")
+         ROW(10, "obj_appearance_order", "?", "A", "[\"A. x, y\",\"B. x, y\"]"));
+#undef EASY_OF
+    static const bool unfair[] = {false, true, true, true, true, false, true, false, false, true};
+    for (size_t i = 0; i < COUNT(unfair); i++)
+        if (((f->report.results[i].notes & ST_LINT_CHOICES) != 0) != unfair[i])
+            fail_msg("row %zu", i + 1);
+    assert_int_equal(f->report.results[7].notes & ST_LINT_SAME_ID, 0);
+    assert_int_equal(f->report.results[8].notes, ST_LINT_SAME_ID);
+    assert_int_equal(f->report.results[8].namesake, 7);
+    assert_int_equal(f->report.notes[7], 6);
+    assert_int_equal(f->report.notes[8], 1);
+}
+
 /* Metadata that was tampered with: the box's own bounds give it away. */
 static void moved_boxes_and_swapped_axes_show(void **state)
 {
@@ -275,6 +299,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(several_boxes_agree_if_one_does, make, unmake),
         cmocka_unit_test_setup_teardown(what_cannot_be_answered_says_why, make, unmake),
         cmocka_unit_test_setup_teardown(notes_name_what_is_doubtful, make, unmake),
+        cmocka_unit_test_setup_teardown(faulty_choices_and_shared_ids_show, make, unmake),
         cmocka_unit_test_setup_teardown(moved_boxes_and_swapped_axes_show, make, unmake),
         cmocka_unit_test_setup_teardown(a_blind_guesser_is_scored, make, unmake),
         cmocka_unit_test_setup_teardown(printing_has_the_promised_form, make, unmake),
