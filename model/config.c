@@ -143,8 +143,10 @@ static st_status check_text(const st_text_config *t)
 
     int64_t sum = 0;
     for (int k = 0; k < 3; k++) {
-        ST_TRY(check_size("mrope_section", t->mrope_section[k], t->head_dim));
-        sum += t->mrope_section[k];
+        if (t->mrope_section[k] < 0 || t->mrope_section[k] > t->head_dim)
+            return ST_FAIL(ST_ERR_DATA, "mrope_section must be 0 to %lld, is %lld",
+                           (long long)t->head_dim, (long long)t->mrope_section[k]);
+        sum += t->mrope_section[k];         /* an axis may go without an angle */
     }
     if (sum != t->head_dim / 2)
         return ST_FAIL(ST_ERR_DATA,

@@ -132,9 +132,11 @@ static st_status read_text(st_text_config *t, const st_json *text)
         t->kv_heads = t->heads;
     if (t->head_dim == 0 && t->heads > 0)
         t->head_dim = t->hidden / t->heads;
-    if (t->mrope_section[0] == 0 && t->head_dim == 128)
-        memcpy(t->mrope_section, (int64_t[3]){24, 20, 20}, sizeof t->mrope_section);
-    return need(t->mrope_section[0], "text_config", "rope_parameters.mrope_section", hidden);
+    int64_t *section = t->mrope_section;        /* one of them may be 0, not all */
+    if (section[0] == 0 && section[1] == 0 && section[2] == 0 && t->head_dim == 128)
+        memcpy(section, (int64_t[3]){24, 20, 20}, sizeof t->mrope_section);
+    return need(section[0] | section[1] | section[2], "text_config",
+                "rope_parameters.mrope_section", hidden);
 }
 
 /* --- the tower ------------------------------------------------------------------------------- */

@@ -62,6 +62,21 @@ static void older_spelling_and_absent_fields(void **state)
     assert_int_equal(c.ttt.head_dim, 1024);     /* 32*128/4: our rule for 4B */
 }
 
+/* An axis without an angle of its own is legal. */
+static void a_section_may_be_empty(void **state)
+{
+    (void)state;
+    static const char *const sections[] = {"[64,0,0]", "[0,32,32]", "[32,0,32]"};
+    for (size_t i = 0; i < COUNT(sections); i++) {
+        char text[128];
+        st_model_config c;
+        snprintf(text, sizeof text, "{\"text_config\":{\"rope_scaling\":{\"mrope_section\":%s}}}",
+                 sections[i]);
+        must(parse(&c, text, NULL));
+        assert_int_equal(c.text.mrope_section[0], i == 0 ? 64 : i == 1 ? 0 : 32);
+    }
+}
+
 static void presets_of_the_rule(void **state)
 {
     (void)state;
@@ -95,6 +110,8 @@ static void contradictions_get_a_sentence(void **state)
          "num_key_value_heads: 16 of 3"},
         {"{\"text_config\":{\"rope_scaling\":{\"mrope_section\":[24,20,21]}}}", NULL,
          "config.json: text_config: mrope_section must sum to half of head_dim 128, sums to 65"},
+        {"{\"text_config\":{\"rope_scaling\":{\"mrope_section\":[65,-1,0]}}}", NULL,
+         "config.json: text_config: mrope_section must be 0 to 128, is -1"},
         {"{\"text_config\":{\"rope_scaling\":{\"mrope_section\":[24,20]}}}", NULL,
          "config.json: text_config.rope_scaling.mrope_section: expected 3 numbers, found 2"},
         {"{\"text_config\":{\"rope_parameters\":{\"rope_type\":\"yarn\"}}}", NULL,
@@ -191,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(today_spelling),
         cmocka_unit_test(older_spelling_and_absent_fields),
+        cmocka_unit_test(a_section_may_be_empty),
         cmocka_unit_test(presets_of_the_rule),
         cmocka_unit_test(contradictions_get_a_sentence),
         cmocka_unit_test(written_configs_read_back),
