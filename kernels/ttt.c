@@ -220,6 +220,15 @@ st_status st_ttt_state_restored(st_stream *q, st_ttt_state *state)
     return state->place == ST_PLACE_DEVICE ? sti_ttt_narrow_device(q, state) : st_ok();
 }
 
+st_status st_ttt_settle(st_stream *q, st_ttt_state *state, st_slab *scratch)
+{
+    const sti_ttt_slot untaped = {0};
+    if (state->summed + state->pending < state->rule.chunk)
+        return st_ok();
+    ST_TRY(flush(q, state, scratch));
+    return fire(q, state, &untaped, scratch);
+}
+
 st_status st_ttt_read(st_stream *q, st_tensor *out, st_ttt_state *state,
                       const st_ttt_tokens *tokens, st_slab *scratch)
 {
@@ -229,12 +238,8 @@ st_status st_ttt_read(st_stream *q, st_tensor *out, st_ttt_state *state,
     const int64_t all = tokens->q.shape[1];
     CHECK(out, "out", sti_ttt_dtype(r, place), r->heads, all, r->width);
 
-    const sti_ttt_slot untaped = {0};
     for (int64_t from = 0; from < all;) {
-        if (state->summed + state->pending == r->chunk) {
-            ST_TRY(flush(q, state, scratch));
-            ST_TRY(fire(q, state, &untaped, scratch));
-        }
+        ST_TRY(st_ttt_settle(q, state, scratch));
         const int64_t room = r->chunk - state->summed - state->pending;
         const int64_t count = all - from < room ? all - from : room;
         const sti_ttt_view x = view(tokens, out, r, from, count);

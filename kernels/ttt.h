@@ -140,6 +140,11 @@ ST_CHECKED st_status st_ttt_state_restored(st_stream *q, st_ttt_state *state);
 ST_CHECKED st_status st_ttt_read(st_stream *q, st_tensor *out, st_ttt_state *state,
                                  const st_ttt_tokens *tokens, st_slab *scratch);
 
+/* Make the update of a full chunk now, if one is due, and not just before the next token. What is
+ * read later is the same; the state is what a program holds that updates at once. Scratch and
+ * failures as st_ttt_read. */
+ST_CHECKED st_status st_ttt_settle(st_stream *q, st_ttt_state *state, st_slab *scratch);
+
 /* Count the scratch of st_ttt_read for calls of up to `count_max` tokens. */
 ST_CHECKED st_status st_ttt_read_plan(st_slab *scratch, const st_ttt_rule *rule,
                                       int64_t count_max);

@@ -472,6 +472,10 @@ st_status sti_hybrid_run(st_session *s, sti_layer *l)
         ST_TRY(read_reseeding(s, l, token));
     } else {
         ST_TRY(read_rows(s, l, g.ready));
+        if (c->compat.reseed_pending && s->at.answering) {  /* that program updates at once */
+            w->slab.used = w->scratch_from;
+            ST_TRY(st_ttt_settle(s->network->stream, &l->ttt, &w->slab));
+        }
     }
     if (c->compat.reseed_pending)
         recent_move(s, l, token, g.ready, RECENT_KEEP);

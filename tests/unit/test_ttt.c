@@ -330,13 +330,14 @@ static void borders_separate_sequences(void **state)
 
 /* --- streams -------------------------------------------------------------------------------- */
 
-/* Any cut gives the answer of one call, and an update waits until a token behind it is read. */
+/* Any cut gives the answer of one call, and an update waits until a token behind it is read, unless
+ * the caller asks for it, as the last cut does here. */
 static void stream_is_one_call(void **state)
 {
     (void)state;
     const int64_t count = 330, d = 16;
     static const int64_t cuts[][4] = {{330, 0, 0, 0}, {1, 0, 0, 0}, {7, 64, 1, 100},
-                                      {150, 1, 149, 30}};
+                                      {150, 1, 149, 30}, {150, 1, 149, 30}};
     for (int muon = 0; muon < 2; muon++) {
         const st_ttt_rule rule = {2, d, 24, 100, ST_TTT_PRENORM,
                                   muon ? ST_TTT_MUON : ST_TTT_MUON_OFF, ST_TTT_MOMENTUM,
@@ -384,6 +385,10 @@ static void stream_is_one_call(void **state)
                            (size_t)(n * d) * sizeof(float));
                 from += n;
                 assert_int_equal(s.updates, st_ttt_update_count(from, rule.chunk));
+                if (c + 1 == COUNT(cuts)) {
+                    must(st_ttt_settle(run.q, &s, &run.scratch));
+                    assert_int_equal(s.updates, from / rule.chunk);
+                }
             }
             check_near(got, expected, t.size[8], muon ? 1e-4 : 1e-5, "streamed out", (int)c);
             assert_int_equal(s.summed + s.pending, 30);
