@@ -224,6 +224,13 @@ static st_status expect_abs_distance(work *w)
                                                                  : ST_QA_RULES " Q-23 vsi";
     ST_TRY(margin(w, "distance_min_m", d_m - w->t->distance_min_m));
     ST_TRY(margin(w, "distance_max_m", w->t->distance_max_m - d_m));
+    double gap_m;
+    if (st_scene_surface_gap(&gap_m, w->scene, ab[0], ab[1])) {
+        double       on_a[3], on_b[3];
+        const double exact_m = sti_plain_distance(on_a, on_b, box_at(w, ab[0]), box_at(w, ab[1]));
+        const double allowed_m = fmax(w->t->distance_gap_m, w->t->distance_gap_share * exact_m);
+        ST_TRY(margin(w, "distance_gap_m", allowed_m - fabs(gap_m - exact_m)));
+    }
     ST_TRY(sti_add_boxes(w->out, w->arena, w->scene, ab, 2));
     return number(w, d_m, 1);
 }

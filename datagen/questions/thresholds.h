@@ -32,6 +32,8 @@
     /* object_abs_distance */                                                                     \
     X(distance_min_m, 0.5, "Q-23")                                                                \
     X(distance_max_m, 8.0, "Q-23")                                                                \
+    X(distance_gap_m, 0.10, "Q-23")     /* boxes against surfaces: this much,      */             \
+    X(distance_gap_share, 0.10, "Q-23") /* or this share, whichever is more        */             \
     X(distance_bin_ratio, 2.0, "Q-23")  /* fullest answer over the mean of answers */             \
     /* object_rel_distance */                                                                     \
     X(nearest_min_m, 0.20, "Q-24")                                                                \

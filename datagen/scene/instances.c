@@ -120,20 +120,14 @@ static st_status box_of_points(st_object *o, st_arena *scratch, const double (*p
     return st_ok();
 }
 
-/* Gather the points of an instance without its strays, fit, bound. */
+/* Fit boxes to the points of an instance, and bound them. */
 static st_status measure_box(gathering *g, st_object *o, const st_instance *instance)
 {
     double (*points_m)[3];
     st_trim trim;
-    ST_TRY(ST_ALLOC(g->scratch, &points_m, instance->vertex_count));
-    for (size_t i = 0; i < instance->vertex_count; i++)
-        memcpy(points_m[i], g->scan->mesh.points_m[instance->vertices[i]], sizeof points_m[i]);
-    ST_TRY(st_trim_strays(&trim, g->scratch, (const double (*)[3])points_m,
-                          instance->vertex_count));
+    ST_TRY(sti_instance_points(&points_m, &trim, g->scratch, g->scan, instance));
     o->flags |= (trim.trimmed ? ST_FLAG_TRIMMED : 0) | (trim.scattered ? ST_FLAG_SCATTERED : 0);
     o->point_count = (int64_t)trim.kept_count;
-    for (size_t i = 0; i < trim.kept_count; i++)    /* rising indices: nothing is overwritten */
-        memmove(points_m[i], points_m[trim.kept[i]], sizeof points_m[i]);
 
     for (int k = 0; k < 3; k++) {
         double low = INFINITY, high = -INFINITY;

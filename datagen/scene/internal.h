@@ -1,11 +1,13 @@
 /* internal.h - what the files of this room share.
  *
- * May include: scene.h.
+ * May include: as scene.h.
  */
 #ifndef STI_SCENE_INTERNAL_H
 #define STI_SCENE_INTERNAL_H
 
+#include "datagen/scans/scan.h"
 #include "datagen/scene/scene.h"
+#include "geometry/fit.h"
 
 /* Read one scene. `root` is the object of the scene itself; failures name the JSON path, not the
  * scene. */
@@ -25,6 +27,13 @@ ST_CHECKED st_status sti_read_box(st_obb *box, unsigned *flags, st_json center, 
 void sti_routes_put(st_json_writer *w, const st_scene *scene);
 ST_CHECKED st_status sti_routes_read(st_scene *scene, st_arena *arena, st_json list);
 
+/* The object that an instance id of a scene file names, by its place. */
+ST_CHECKED st_status sti_read_object(int *object, const st_scene *scene, st_json from);
+
+/* Gaps between surfaces in a scene file: after the routes, absent when there are none. */
+void sti_surfaces_put(st_json_writer *w, const st_scene *scene);
+ST_CHECKED st_status sti_surfaces_read(st_scene *scene, st_arena *arena, st_json list);
+
 /* One side of a box, full length; what is thinner is not a thing (data.md 8.11). */
 #define STI_SIDE_M_MIN 0.005
 #define STI_TILT_DEG_MAX 3.0
@@ -41,6 +50,14 @@ void sti_sort_counts(st_scene *scene);
 ST_CHECKED st_status sti_measure_instances(st_scene *scene, st_arena *arena, st_arena *scratch,
                                            const st_scan *scan, const st_label_table *table,
                                            st_vocabulary vocabulary);
+
+/* The points of an instance without its strays, in the scratch arena. */
+ST_CHECKED st_status sti_instance_points(double (**points_m)[3], st_trim *trim, st_arena *scratch,
+                                         const st_scan *scan, const st_instance *instance);
+
+/* Gaps between the surfaces of all referents; these must be marked. */
+ST_CHECKED st_status sti_measure_surfaces(st_scene *scene, st_arena *arena, st_arena *scratch,
+                                          const st_scan *scan);
 
 /* object_counts from the objects. */
 ST_CHECKED st_status sti_count_labels(st_scene *scene, st_arena *arena);

@@ -238,6 +238,7 @@ static st_status measure_all(st_scene *scene, st_arena *arena, st_arena *scratch
     ST_TRY(sti_count_labels(scene, arena));
     ST_TRY(measure_floor(scene, scratch, &set));
     st_scene_mark_referents(scene);
+    ST_TRY(sti_measure_surfaces(scene, arena, scratch, scan));
     return find_routes(scene, arena, scratch, &area, &set);
 }
 

@@ -51,7 +51,7 @@ void sti_routes_put(st_json_writer *w, const st_scene *scene)
 
 /* --- reader --- */
 
-static st_status read_object(int *object, const st_scene *scene, st_json from)
+st_status sti_read_object(int *object, const st_scene *scene, st_json from)
 {
     int64_t id;
     ST_TRY(st_json_int(from, &id));
@@ -100,7 +100,7 @@ static st_status read_leg(st_route *route, const st_scene *scene, st_json from)
     st_route_leg *leg = &route->legs[route->leg_count];
     ST_TRY(st_json_expect(from, ST_JSON_OBJECT));
     ST_TRY(read_turn(leg, from));
-    ST_TRY(read_object(&leg->object, scene, st_json_member(&from, "to")));
+    ST_TRY(sti_read_object(&leg->object, scene, st_json_member(&from, "to")));
     ST_TRY(read_point(leg->aim_m, st_json_member(&from, "aim_m")));
     ST_TRY(read_length(&leg->reach_m, st_json_member(&from, "reach_m")));
     ST_TRY(read_point(leg->stop_m, st_json_member(&from, "stop_m")));
@@ -131,8 +131,8 @@ static st_status read_route(st_route *route, const st_scene *scene, st_json from
 {
     const st_json legs = st_json_member(&from, "legs");
     ST_TRY(st_json_expect(from, ST_JSON_OBJECT));
-    ST_TRY(read_object(&route->start, scene, st_json_member(&from, "start")));
-    ST_TRY(read_object(&route->facing, scene, st_json_member(&from, "facing")));
+    ST_TRY(sti_read_object(&route->start, scene, st_json_member(&from, "start")));
+    ST_TRY(sti_read_object(&route->facing, scene, st_json_member(&from, "facing")));
     ST_TRY(read_point(route->from_m, st_json_member(&from, "from_m")));
     ST_TRY(st_json_expect(legs, ST_JSON_ARRAY));
     const size_t count = st_json_count(legs);

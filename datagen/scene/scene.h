@@ -119,6 +119,12 @@ typedef struct st_route {
                                                    keep every turn (data.md 5.9, step 7)    */
 } st_route;
 
+/* Two referents and the distance between the nearest vertices of their surfaces. */
+typedef struct st_surface_gap {
+    int    a, b;                /* objects of the scene */
+    double gap_m;
+} st_surface_gap;
+
 typedef struct st_scene {
     const char     *dataset;        /* "scannet", "arkitscenes", "scannetpp", "synth" */
     const char     *scene_id;
@@ -142,6 +148,8 @@ typedef struct st_scene {
     bool            has_routes;     /* they were looked for: a scan with a floor           */
     st_route       *routes;         /* at most ST_ROUTES_MAX                              */
     size_t          route_count;
+    st_surface_gap *surfaces;       /* every pair of referents, where a scan was measured */
+    size_t          surface_count;
 } st_scene;
 
 typedef struct st_scene_list {
@@ -209,6 +217,9 @@ size_t st_scene_count_label(const st_scene *scene, const char *label);
 /* Set referent and countable of every object by the rules of data.md 3.8 and 3.9 from its labels,
  * flags and the dropped list. Readers call it; so may a caller that changed the objects. */
 void st_scene_mark_referents(st_scene *scene);
+
+/* The distance between the surfaces of two objects; false where nobody measured it. */
+bool st_scene_surface_gap(double *gap_m, const st_scene *scene, int a, int b);
 
 /* True when something that was dropped may be called by the object's name: then nobody knows where
  * all of its kind are. What was empty, merged, or never a thing does not count. Asks for the groups

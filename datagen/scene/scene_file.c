@@ -193,6 +193,7 @@ st_status st_scene_write(st_text *out, const st_scene *scene)
     st_json_write_end(&w);
     put_notes(&w, scene);
     sti_routes_put(&w, scene);
+    sti_surfaces_put(&w, scene);
     st_json_write_end(&w);
     st_text_add(out, "\n");
     return st_text_check(out);
@@ -502,6 +503,7 @@ st_status sti_scene_file_read(st_scene *scene, st_arena *arena, st_json root)
     ST_TRY(read_warnings(scene, arena, st_json_member(&root, "warnings")));
     ST_TRY(read_inputs(scene, arena, st_json_member(&root, "inputs")));
     ST_TRY(sti_routes_read(scene, arena, st_json_member(&root, "routes")));
+    ST_TRY(sti_surfaces_read(scene, arena, st_json_member(&root, "surfaces")));
     scene->from_metadata = scene->vertex_count == 0;
     return st_ok();
 }

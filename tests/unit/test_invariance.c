@@ -163,8 +163,8 @@ static void scaling_scales(void **state)
     move_rooms(1, 0, 1, k, 0, 0);
     st_thresholds *t = &b.settings.thresholds;
     double *lengths[] = {&t->size_min_m, &t->size_max_m, &t->size_stable_m, &t->distance_min_m,
-                         &t->distance_max_m, &t->nearest_min_m, &t->nearest_max_m,
-                         &t->nearest_gap_m, &t->stand_min_m, &t->stand_max_m,
+                         &t->distance_max_m, &t->distance_gap_m, &t->nearest_min_m,
+                         &t->nearest_max_m, &t->nearest_gap_m, &t->stand_min_m, &t->stand_max_m,
                          &t->stand_centre_min_m, &t->target_min_m, &t->stand_side_max_m,
                          &t->target_side_max_m};
     for (size_t i = 0; i < COUNT(lengths); i++)

@@ -180,6 +180,38 @@ static void boxes_come_back(void **state)
     assert_int_equal(f->scene.count_count, 2);
 }
 
+/* A counter along three sides of a square, and a desk amidst: the boxes meet, the surfaces do not.
+ * Against a search of all pairs. */
+static void surfaces_are_farther_than_boxes(void **state)
+{
+    fixture *f = *state;
+    room(f);
+    size_t from = f->scan.mesh.point_count;
+    for (int i = 0; i <= 50; i++)
+        for (int k = 0; k <= 4; k++) {
+            point(f, 1 + i * 0.04, 0.5 + (i % 2) * 0.04, k * 0.04);
+            point(f, 1 + (i % 2) * 0.04, 0.5 + i * 0.04, k * 0.04);
+            point(f, 3 - (i % 2) * 0.04, 0.5 + i * 0.04, k * 0.04);
+        }
+    instance(f, 1, "counter", from);
+    box(f, 2, "desk", (double[]){2.0, 1.7, 0.4}, (double[]){0.6, 0.5, 0.8}, 0.3, 18);
+    measure(f);
+    assert_int_equal(f->scene.object_count, 2);
+    assert_near(st_obb_distance(&f->scene.objects[0].box, &f->scene.objects[1].box), 0.0, 1e-9);
+
+    double nearest_m = INFINITY, gap_m;
+    const st_instance *counter = &f->instances[1], *desk = &f->instances[2];
+    for (size_t i = 0; i < counter->vertex_count; i++)
+        for (size_t k = 0; k < desk->vertex_count; k++) {
+            const double *p = f->points[counter->vertices[i]], *q = f->points[desk->vertices[k]];
+            nearest_m = fmin(nearest_m, hypot(hypot(p[0] - q[0], p[1] - q[1]), p[2] - q[2]));
+        }
+    assert_true(nearest_m > 0.4);
+    assert_int_equal(f->scene.surface_count, 1);
+    assert_true(st_scene_surface_gap(&gap_m, &f->scene, 0, 1));
+    assert_near(gap_m, nearest_m, 1e-6);
+}
+
 static void what_is_no_thing_is_dropped(void **state)
 {
     fixture *f = *state;
@@ -367,6 +399,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_room_is_what_it_is, make, unmake),
         cmocka_unit_test_setup_teardown(walls_between_rooms_are_outlined, make, unmake),
         cmocka_unit_test_setup_teardown(boxes_come_back, make, unmake),
+        cmocka_unit_test_setup_teardown(surfaces_are_farther_than_boxes, make, unmake),
         cmocka_unit_test_setup_teardown(what_is_no_thing_is_dropped, make, unmake),
         cmocka_unit_test_setup_teardown(the_same_thing_twice_is_one, make, unmake),
         cmocka_unit_test_setup_teardown(plurals_are_mentioned_only, make, unmake),

@@ -474,6 +474,36 @@ static void a_changed_scene_refutes(void **state)
     assert_int_equal(refuted, looked);
 }
 
+/* A distance between boxes whose surfaces turn out to be elsewhere. */
+static void a_surface_elsewhere_refutes(void **state)
+{
+    (void)state;
+    const st_witness w = witness();
+    size_t looked = 0;
+    for (size_t i = 0; i < a.result.record_count; i++) {
+        const st_record *r = &a.result.records[i];
+        if (strcmp(r->question_type, "object_abs_distance") != 0)
+            continue;
+        int room = 0;
+        while (strcmp(rooms[room].scene.scene_id, r->scene_id) != 0)
+            room++;
+        st_scene *scene = &scenes[room];
+        int of[2] = {0, 0};
+        for (int k = 0; k < 2; k++)
+            while (scene->objects[of[k]].instance_id != r->referents[k].instance_ids[0])
+                of[k]++;
+        st_surface_gap gap = {of[1], of[0], 1.2 * r->proof.raw_value};
+        st_finding     f;
+        scene->surfaces = &gap;
+        scene->surface_count = 1;
+        must(st_prove_record(&f, NULL, &a.arena, &w, r));
+        scene->surface_count = 0;
+        assert_int_equal(f.verdict, ST_VERDICT_REFUTED);
+        looked += strstr(f.why, "distance_gap_m is short by ") != NULL;
+    }
+    assert_true(looked > 0);
+}
+
 static void the_reason_is_named(void **state)
 {
     (void)state;
@@ -582,6 +612,7 @@ int main(void)
         TEST(the_other_distance_is_caught),
         TEST(a_thousand_real_rows_are_caught),
         TEST(a_changed_scene_refutes),
+        TEST(a_surface_elsewhere_refutes),
         TEST(the_reason_is_named),
         TEST(steps_say_it_all),
         TEST(plain_geometry_agrees),

@@ -215,6 +215,34 @@ static void distances_within_bounds(void **state)
     assert_null(asked_find(&a, ST_QUESTION_ABS_DISTANCE, "sofa", "bed", NULL));     /* once */
 }
 
+/* Boxes `box_m` apart, surfaces `surface_m`. */
+static bool is_asked_with_surfaces(double box_m, double surface_m)
+{
+    made_begin(&m, "room", 0);
+    made_cube(&m, "sofa", 0.5 + box_m, 0.2);
+    made_cube(&m, "bed", 0, 0);
+    made_cube(&m, "desk", 50, 50);
+    st_surface_gap gaps[] = {{0, 2, 1.0}, {0, 1, surface_m}};
+    m.scene.surfaces = gaps;
+    m.scene.surface_count = COUNT(gaps);
+    return is_asked(ST_QUESTION_ABS_DISTANCE, "bed", "sofa", NULL);
+}
+
+/* A tenth of a metre, or of the distance, whichever is more. */
+static void surfaces_bear_the_boxes_out(void **state)
+{
+    (void)state;
+    assert_true(is_asked_with_surfaces(0.8, 0.9));
+    assert_false(is_asked_with_surfaces(0.8, 0.9 + STEP));
+    assert_true(is_asked_with_surfaces(3.0, 3.3));
+    const st_record *r = asked_find(&a, ST_QUESTION_ABS_DISTANCE, "bed", "sofa", NULL);
+    assert_near(r->proof.raw_value, 3.0, 1e-9);
+    assert_int_equal(r->proof.margin_count, 3);
+    assert_string_equal(r->proof.margins[2].name, "distance_gap_m");
+    assert_near(r->proof.margins[2].value, 0.0, 1e-9);
+    assert_false(is_asked_with_surfaces(3.0, 3.3 + STEP));
+}
+
 /* Anchor bed at the origin, sofa and tv to both sides of it, beyond gaps. */
 static bool nearest_is_asked(double sofa_m, double tv_m)
 {
@@ -562,6 +590,7 @@ int main(void)
         TEST(sizes_need_a_referent),
         TEST(rooms_within_bounds),
         TEST(distances_within_bounds),
+        TEST(surfaces_bear_the_boxes_out),
         TEST(nearest_within_bounds),
         TEST(nearest_takes_the_nearest_member),
         TEST(nearest_offers_two_three_and_four),

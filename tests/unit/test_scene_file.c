@@ -41,6 +41,8 @@ static void fill(st_scene *s, st_object objects[4], st_label_count counts[3])
                   .reach_m = 1.25, .stop_m = {1.825, 0.925}}},
         .clearance_m = 0.05, .robust_cases = 9, .robust_kept = 8}};
 
+    static st_surface_gap surfaces[] = {{2, 3, 2.125}};
+
     objects[0] = object(0, "chair", box_at(1, 1, 0.5, 0.5, 1));
     objects[1] = object(1, "chair", box_at(2, 1, 0.5, 0.6, 1));
     objects[2] = object(2, "desk", box_at(3, 1, 1.5, 0.7, 0.75));
@@ -54,7 +56,8 @@ static void fill(st_scene *s, st_object objects[4], st_label_count counts[3])
                     .dropped_vertex_count = 3, .objects = objects, .object_count = 4,
                     .counts = counts, .count_count = 3, .dropped = dropped, .dropped_count = 1,
                     .warnings = warnings, .warning_count = 1, .inputs = inputs, .input_count = 1,
-                    .has_routes = true, .routes = routes, .route_count = 1};
+                    .has_routes = true, .routes = routes, .route_count = 1,
+                    .surfaces = surfaces, .surface_count = 1};
     for (int k = 0; k < 4; k++)
         s->raw_to_scene[5 * k] = 1.0;
     s->room = (st_room){.known = true, .area_m2 = 12.0, .area_open_m2 = 11.5, .area_hull_m2 = 12.25,
@@ -126,6 +129,10 @@ static void what_is_written_reads_back_the_same(void **state)
     assert_int_equal(list.scenes[0].route_count, 1);
     assert_int_equal(list.scenes[0].routes[0].blank_count, 1);
     assert_int_equal(list.scenes[0].routes[0].legs[1].object, 2);
+    double gap_m = 0.0;
+    assert_true(st_scene_surface_gap(&gap_m, &list.scenes[0], 3, 2));
+    assert_true(gap_m == 2.125);
+    assert_false(st_scene_surface_gap(&gap_m, &list.scenes[0], 0, 2));
 }
 
 static void keys_stand_in_the_stated_order(void **state)
@@ -139,7 +146,8 @@ static void keys_stand_in_the_stated_order(void **state)
         "raw_label", "nyu40", "label", "n_points", "obb", "obb_min", "aabb_min_m", "referent",
         "countable", "flags", "object_counts", "dropped", "warnings", "inputs",
         "routes", "start", "facing", "from_m", "legs", "turn", "turn_deg", "to", "aim_m", "reach_m",
-        "stop_m", "clearance_m", "robust_cases", "robust_kept"};
+        "stop_m", "clearance_m", "robust_cases", "robust_kept",
+        "surfaces", "a", "b", "gap_m"};
     fixture    *f = *state;
     const char *at = f->text.data;
     for (size_t i = 0; i < COUNT(keys); i++) {
@@ -239,6 +247,9 @@ static void changed_files_are_refused(void **state)
                "routes[0].robust_kept: expected at most 9 cases, found 10 of 9");
     fails_with(f, "\"reach_m\": 1.25", "\"reach_m\": -1",
                "routes[0].legs[1].reach_m: expected a length, found -1");
+    fails_with(f, "\"gap_m\": 2.125", "\"gap_m\": -1",
+               "surfaces[0].gap_m: expected a distance, found -1");
+    fails_with(f, "\"a\": 2", "\"a\": 7", "surfaces[0].a: no object has the instance_id 7");
 }
 
 /* Files from before there were routes, and scans without a floor: nobody looked. */
