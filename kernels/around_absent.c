@@ -40,9 +40,9 @@ st_status sti_rotary_text_table_cuda(st_stream *stream, float *cosine, float *si
 }
 
 st_status sti_rotary_grid_table_cuda(st_stream *stream, float *cosine, float *sine, int64_t rows,
-                                     int64_t columns, int64_t merge, const sti_rotary_axes *axes)
+                                     int64_t columns, const sti_rotary_axes *axes)
 {
-    (void)stream, (void)cosine, (void)sine, (void)rows, (void)columns, (void)merge, (void)axes;
+    (void)stream, (void)cosine, (void)sine, (void)rows, (void)columns, (void)axes;
     return ABSENT;
 }
 

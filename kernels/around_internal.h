@@ -47,7 +47,7 @@ st_status sti_rotary_text_table_cuda(st_stream *stream, float *cosine, float *si
                                      const int64_t *position, int64_t T,
                                      const sti_rotary_axes *axes);
 st_status sti_rotary_grid_table_cuda(st_stream *stream, float *cosine, float *sine, int64_t rows,
-                                     int64_t columns, int64_t merge, const sti_rotary_axes *axes);
+                                     int64_t columns, const sti_rotary_axes *axes);
 st_status sti_rotary_apply_cuda(st_stream *stream, void *y, const void *x, int64_t T, int64_t H,
                                 int64_t D, int64_t row, const float *cosine, const float *sine,
                                 int64_t R, float sign);

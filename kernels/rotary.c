@@ -87,9 +87,12 @@ st_status st_rotary_grid_table(st_stream *stream, st_tensor *cosine, st_tensor *
 
     sti_rotary_axes axes = {.J = (int)J};
     sti_rotary_frequencies(axes.frequency, theta, half);
-    if (cosine->place == ST_PLACE_DEVICE)
-        return sti_rotary_grid_table_cuda(stream, cosine->data, sine->data, rows, columns, merge,
-                                          &axes);
+    if (cosine->place == ST_PLACE_DEVICE) {
+        if (merge != 2)
+            return ST_FAIL(ST_ERR_UNSUPPORTED, "rotary: on the device blocks of patches have side "
+                           "2, not %lld", (long long)merge);
+        return sti_rotary_grid_table_cuda(stream, cosine->data, sine->data, rows, columns, &axes);
+    }
 
     float *c = cosine->data, *s = sine->data;           /* (rows*columns, J) */
     for (int64_t n = 0; n < rows * columns; n++) {

@@ -28,15 +28,15 @@ static __global__ void rotary_text_table(float *cosine, float *sine, const int64
 }
 
 static __global__ void rotary_grid_table(float *cosine, float *sine, int64_t patches, int columns,
-                                         int merge, sti_rotary_axes axes)
+                                         sti_rotary_axes axes)
 {
     const int64_t n = (int64_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (n >= patches * axes.J)
         return;
-    const int64_t block = n / axes.J / (merge * merge), within = n / axes.J % (merge * merge);
+    const int64_t block = n / axes.J / 4, within = n / axes.J % 4;
     const int     j = (int)(n % axes.J), half = axes.J / 2;
-    const int64_t y = block / (columns / merge) * merge + within / merge;
-    const int64_t x = block % (columns / merge) * merge + within % merge;
+    const int64_t y = block / (columns / 2) * 2 + within / 2;
+    const int64_t x = block % (columns / 2) * 2 + within % 2;
     double        c, s;
     sincos(angle_of(j < half ? y : x, axes.frequency[j % half]), &s, &c);
     cosine[n] = (float)c;
@@ -80,13 +80,13 @@ extern "C" st_status sti_rotary_text_table_cuda(st_stream *stream, float *cosine
 }
 
 extern "C" st_status sti_rotary_grid_table_cuda(st_stream *stream, float *cosine, float *sine,
-                                                int64_t rows, int64_t columns, int64_t merge,
+                                                int64_t rows, int64_t columns,
                                                 const sti_rotary_axes *axes)
 {
     if (rows * columns == 0)
         return st_ok();
     rotary_grid_table<<<blocks(rows * columns * axes->J), THREADS, 0, sti_cuda(stream)>>>(
-        cosine, sine, rows * columns, (int)columns, (int)merge, *axes);
+        cosine, sine, rows * columns, (int)columns, *axes);
     return sti_launched("rotary_grid_table");
 }
 

@@ -48,10 +48,11 @@ ST_CHECKED st_status st_rotary_text_table(st_stream *stream, st_tensor *cosine, 
  *
  *   cosine, sine  (rows*columns, J) f32, J even
  *   rows, columns patches, both multiples of merge
- *   merge         patches along a block's side, >= 1
+ *   merge         patches along a block's side, >= 1; on the device 2
  *
  * Twins   rotary.c (reference), rotary.cu
- * Fails   ST_ERR_USAGE odd sizes or theta; ST_ERR_DATA on shape or dtype; ST_ERR_DEVICE
+ * Fails   ST_ERR_USAGE odd sizes or theta; ST_ERR_DATA on shape or dtype; ST_ERR_UNSUPPORTED;
+ *         ST_ERR_DEVICE
  */
 ST_CHECKED st_status st_rotary_grid_table(st_stream *stream, st_tensor *cosine, st_tensor *sine,
                                           int64_t rows, int64_t columns, int64_t merge,
