@@ -188,7 +188,7 @@ const st_command cmd_doctor = {
     .options = options,
     .common = ST_COMMON_JOBS | ST_COMMON_JSON,
     .output = "A line per tensor: ok or FAIL, name, measure, worst error, what is allowed.\n"
-              "A subfolder that cannot be read is a line \"vectors\" that fails; the rest goes on.\n"
+              "A subfolder that cannot be read is a line \"vectors\" that fails.\n"
               "--json: {\"pass\": bool, \"worst\": {NAME: ERROR}, \"not_compared\": [TEXT]}",
     .exits = "0 all agree   1 a tensor differs   2 wrong command line   3 vectors cannot be read",
     .examples = "spatial doctor\n"
