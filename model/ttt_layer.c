@@ -361,7 +361,7 @@ static st_status read_reseeding(st_session *s, sti_layer *l, int64_t token)
     memcpy(w->decay, kept + 2 * F * d + 3 * F, (size_t)F * sizeof(float));
     ST_TRY(read_rows(s, l, 1));             /* makes the extra update, then writes the token */
     memcpy(w->fo, answer, (size_t)(F * d) * sizeof(float));
-    l->recent.reseed = 0;
+    l->recent.reseed = C == 1;      /* a waiting token is a full chunk then: each begins so */
     return st_ok();
 }
 
