@@ -22,7 +22,7 @@
 #include "kernels/base/rows.h"
 
 /* Version of the rules; part of every id. */
-#define ST_QA_RULES "st-qa/1"
+#define ST_QA_RULES "st-qa/2"
 
 /* How far apart two boxes are. */
 typedef enum st_distance {

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* Counts up when the same scan would give other bytes. */
-static const char RULES[] = "st-scene/1 rules 2";
+static const char RULES[] = "st-scene/1 rules 3";
 
 const char *st_vocabulary_name(st_vocabulary vocabulary)
 {

@@ -76,7 +76,7 @@ typedef struct st_proof {
     int             input_count;
     const st_proof_box *boxes;          /* at most ST_PROOF_BOXES_MAX                   */
     int             box_count;
-    const char     *rule;               /* rule version: "st-qa/1 Q-24"                 */
+    const char     *rule;               /* rule version: "st-qa/2 Q-24"                 */
 } st_proof;
 
 /* A video frame that shows what an answer needs. */
