@@ -10,13 +10,13 @@
  *
  * With the fast one, the gate's gradient is another matter. It is one number for each head and
  * update but the first. With Muon, rounding M to what bf16 makes of it (the tokens, the weights'
- * copy, the products' inputs, Newton-Schulz) moves each of them by tens of per cent; an exact
- * backward pass over the same tape moves with them, rounding the tokens alone moves one of four
- * problems of 24 x 32 beyond 3 %, and f64 sums in place of f32 ones move them by up to 8 %. Other
- * gradients have thousands of numbers, whose errors do not show in a norm; here the norm of n
- * numbers shows them by 1 / sqrt(n). So three tests: random problems with the bound that n allows;
- * structured ones, better conditioned and with enough numbers, with the spec's 3 %; and both
- * backward bodies over one tape, where nothing is left but their own rounding.
+ * copy, the products' inputs, Newton-Schulz) moves each of them by up to the 14 % that the cosine
+ * allows; an exact backward pass over the same tape moves with them, rounding the tokens alone
+ * moves one of four problems of 24 x 32 beyond 3 %, and f64 sums in place of f32 ones move them by
+ * up to 8 %. Other gradients have thousands of numbers, whose errors do not show in a norm; here
+ * the norm of n numbers shows 14 % / sqrt(n). So three tests: random problems with the bound that
+ * n allows; structured ones, better conditioned and with enough numbers, with the spec's 3 %; and
+ * both backward bodies over one tape, where nothing is left but their own rounding.
  */
 #include "twins/twin.h"
 #include "unit/ttt_case.h"
@@ -181,19 +181,18 @@ static int64_t gate_numbers(const st_ttt_rule *rule, const st_ttt_borders *borde
 
 /* What check_both asks for. */
 typedef struct bounds {
-    double out, cosine, norm;
-    double gate_cosine, gate;           /* of the gate's gradient */
+    double out, cosine, norm, gate;     /* gate: norm of the gate's gradient */
 } bounds;
 
-/* The gate's: what 60 % of error leave in a norm of so few numbers; see above. */
+/* The gate's: twice what 14 % of error leave in a norm of so few numbers; see above. */
 static bounds bounds_random(const st_ttt_rule *rule, const st_ttt_borders *borders)
 {
     if (rule->precision == ST_TTT_EXACT)
-        return (bounds){1e-3, 0.9999, 1e-3, 0.9999, 1e-3};
+        return (bounds){1e-3, 0.9999, 1e-3, 1e-3};
     const bool muon = rule->muon != ST_TTT_MUON_OFF;
     const int64_t n = gate_numbers(rule, borders);
-    return (bounds){muon ? 3e-2 : 1e-2, 0.99, 0.03, muon ? 0.9 : 0.99,
-                    0.03 + (muon && n > 0 ? 0.6 / sqrt((double)n) : 0.0)};
+    return (bounds){muon ? 3e-2 : 1e-2, 0.99, 0.03,
+                    0.03 + (muon && n > 0 ? 0.28 / sqrt((double)n) : 0.0)};
 }
 
 /* One line a case: what the output is off by, and each gradient that is not within bounds. */
@@ -209,8 +208,7 @@ static void check_both(twin_fixture *f, const both *b, const st_ttt_rule *rule, 
         double cosine, ratio;
         compare_grad(f, b->g[i], &cosine, &ratio);
         twin_check_canaries(f, b->g[i], names[i]);
-        if (!(cosine > (i == 7 ? bound.gate_cosine : bound.cosine) &&
-              fabs(ratio - 1.0) < (i == 7 ? bound.gate : bound.norm))) {
+        if (!(cosine > bound.cosine && fabs(ratio - 1.0) < (i == 7 ? bound.gate : bound.norm))) {
             const size_t used = strlen(wrong);
             snprintf(wrong + used, sizeof wrong - used, " %s(%.4f %.4f)", names[i], cosine, ratio);
             good = false;
@@ -311,7 +309,7 @@ static void structured_problems_agree(void **state)
         send_case(f, &t, &b);
         run_place(f->host, ST_PLACE_HOST, &rule, &b, &borders);
         run_place(f->device, ST_PLACE_DEVICE, &rule, &b, &borders);
-        check_both(f, &b, &rule, (bounds){3e-2, 0.99, 0.03, 0.99, 0.03}, label);
+        check_both(f, &b, &rule, (bounds){3e-2, 0.99, 0.03, 0.03}, label);
         twin_clear(f);
         case_close(&t);
     }
@@ -362,7 +360,7 @@ static void backward_agrees_on_one_tape(void **state)
         pass_backward(&device);
         pass_backward(&host);
         /* The outputs are of two forward passes, which other tests compare. */
-        check_both(f, &b, &rule, (bounds){INFINITY, 0.999, 0.01, 0.999, 0.03}, label);
+        check_both(f, &b, &rule, (bounds){INFINITY, 0.999, 0.01, 0.03}, label);
         pass_close(&device);
         pass_close(&host);
         twin_clear(f);
@@ -479,7 +477,7 @@ static void small_fused_run(void **state)
     send_case(f, &t, &b);
     run_place(f->host, ST_PLACE_HOST, &rule, &b, &borders);
     run_place(f->device, ST_PLACE_DEVICE, &rule, &b, &borders);
-    check_both(f, &b, &rule, (bounds){3e-2, 0.95, 0.1, 0.0, INFINITY}, "small");
+    check_both(f, &b, &rule, (bounds){3e-2, 0.95, 0.1, INFINITY}, "small");
     assert_int_equal(failures, 0);
     twin_clear(f);
     case_close(&t);
