@@ -27,7 +27,7 @@ enum {
     LINE = SPAN * WIDTH,        /* a line of one grid in shared memory                         */
     STAGE = COLUMNS * WIDTH,    /* and one of the answer                                       */
     WARP = 32,
-    REST_ROWS = 4 * COLUMNS     /* rows of a block where nothing is mixed                      */
+    REST_ROWS = COLUMNS         /* rows of a block where nothing is mixed                      */
 };
 
 /* q, k and v of one call; blocks pick theirs by number. */
@@ -43,17 +43,50 @@ st_status prep_check(const sti_prep *p, const sti_prep_lane lane[3]);
 /* c_bar of all three lanes, from prep_forward.cu: the forward sums are needed once more. */
 st_status prep_slopes(st_stream *stream, const sti_prep *p, const prep_lanes *lanes);
 
+/* On compute capability 9.0: whether a problem fits, and, from prep_hopper_forward.cu, the forward
+ * pass over its grids, which leaves some processors idle; or only the taps' sums, in place of
+ * c_bar. */
+bool      prep_hopper(const st_stream *stream, const sti_prep *p, const prep_lanes *lanes);
+st_status prep_hopper_forward(st_stream *stream, const sti_prep *p, const prep_lanes *lanes,
+                              bool sums, int *idle);
+
+/* And from prep_hopper_slopes.cu: from those sums to c_bar, in place. */
+st_status prep_hopper_slopes(st_stream *stream, const sti_prep *p, const prep_lanes *lanes);
+
+/* Partial sums for the parameters: taps and c_bar itself over grids, two over the rest, of which a
+ * part has PREP_SUM_REST rows. */
+enum {
+    PREP_SUM_KINDS  = ST_CONV_TAPS + 1,
+    PREP_REST_KINDS = 2,
+    PREP_SUM_REST   = 64
+};
+
+/* On compute capability 9.0, from prep_hopper_inputs.cu: whether the copies fit, and x_bar of all
+ * rows. */
+bool      prep_hopper_fits_inputs(const sti_prep *p, const prep_lanes *lanes);
+st_status prep_hopper_inputs(st_stream *stream, const sti_prep *p, const prep_lanes *lanes);
+
+/* And from prep_hopper_sums.cu: how many parts the sums of grids have, and partial sums, of grids
+ * [part][which][PREP_SUM_KINDS][C] and of the rest [part][which][PREP_REST_KINDS][C]. */
+int       prep_hopper_sum_parts(const st_stream *stream, const sti_prep *p);
+st_status prep_hopper_sums(st_stream *stream, float *partial, float *rest, const sti_prep *p,
+                           const prep_lanes *lanes, int parts);
+
 static __device__ __forceinline__ float load1(const bf16 *x)
 {
     return __bfloat162float(*x);
 }
 
+static __device__ __forceinline__ float4 four_of(uint2 p)
+{
+    return make_float4(__uint_as_float(p.x << 16), __uint_as_float(p.x & 0xffff0000u),
+                       __uint_as_float(p.y << 16), __uint_as_float(p.y & 0xffff0000u));
+}
+
 /* Four neighbours, on an 8-byte border. */
 static __device__ __forceinline__ float4 load4(const bf16 *x)
 {
-    const uint2 p = *(const uint2 *)x;
-    return make_float4(__uint_as_float(p.x << 16), __uint_as_float(p.x & 0xffff0000u),
-                       __uint_as_float(p.y << 16), __uint_as_float(p.y & 0xffff0000u));
+    return four_of(*(const uint2 *)x);
 }
 
 static __device__ __forceinline__ void store4(bf16 *y, float4 x)

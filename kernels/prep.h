@@ -70,7 +70,8 @@ typedef struct st_prep_tokens {
  *   q                    (T,H,D)
  *   k, v                 (T,Hkv,D)
  *
- * Twins   prep_plain.c (reference), prep.c (row by row), prep_forward.cu (a block a grid and head)
+ * Twins   prep_plain.c (reference), prep.c (row by row), prep_forward.cu (a block a grid and head);
+ *         on compute capability 9.0 prep_hopper_forward.cu (products of tensor cores)
  * Fails   ST_ERR_DATA shapes or rows that do not fit; ST_ERR_UNSUPPORTED on the device: d above
  *         512, or a group of key copies wider than d; ST_ERR_DEVICE
  */
@@ -94,7 +95,8 @@ typedef struct st_prep_gradients {
  *   q_out_bar, ...       (F,T,d)
  *   scratch              (3,T,C) of q's dtype: gradients before silu, of no use afterwards
  *
- * Twins   as above; prep_backward.cu
+ * Twins   as above; prep_backward.cu; prep_hopper_slopes.cu, prep_hopper_inputs.cu and
+ *         prep_hopper_sums.cu
  * Fails   as st_prep_forward
  */
 ST_CHECKED st_status st_prep_backward(st_stream *stream, st_tensor *q_bar, st_tensor *k_bar,

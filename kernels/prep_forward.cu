@@ -1,11 +1,14 @@
 /* prep_forward.cu - the CUDA twin of prep.c's forward pass, and the half of the backward pass that
  * needs the same sums: the gradient by the convolution's answer.
  *
+ * On compute capability 9.0 prep_hopper_forward.cu does both, but for rows that nothing mixes.
+ *
  * See prep.cuh for how a block walks. Norms need all d channels of a position: a warp has them in
  * its registers when it takes the position from the stage, and adds them up always in the same
  * order.
  */
-#include "kernels/prep.cuh"
+#include "kernels/hopper.cuh"
+#include "kernels/prep_point.cuh"
 
 enum { QUADS = WIDTH / (4 * WARP) };    /* of four channels, that a lane has of a position */
 
@@ -18,79 +21,6 @@ typedef struct row_span {
 static __device__ __forceinline__ int row_of(const row_span &rows, int i)
 {
     return rows.list ? rows.list[i] : rows.first + i;
-}
-
-static __device__ __forceinline__ float reciprocal(float x)
-{
-    float y;
-    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-}
-
-static __device__ __forceinline__ float root(float x)
-{
-    float y;
-    asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-}
-
-/* Two special-function steps, each good to 2^-22: the answer is rounded to bf16 anyway. */
-static __device__ __forceinline__ float sigmoid(float x)
-{
-    float e;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(e) : "f"(x * -1.4426950408889634f));
-    return reciprocal(1.0f + e);
-}
-
-/* And its slope: sigma (1 + b (1 - sigma)) = sigma + s (1 - sigma). */
-static __device__ __forceinline__ float silu(float b, float *slope)
-{
-    const float sigma = sigmoid(b), s = b * sigma;
-    *slope = fmaf(s, 1.0f - sigma, sigma);
-    return s;
-}
-
-static __device__ __forceinline__ float4 silu4(float4 b, float4 *slope)
-{
-    return make_float4(silu(b.x, &slope->x), silu(b.y, &slope->y), silu(b.z, &slope->z),
-                       silu(b.w, &slope->w));
-}
-
-static __device__ __forceinline__ float4 times(float4 a, float4 b)
-{
-    return make_float4(a.x * b.x, a.y * b.y, a.z * b.z, a.w * b.w);
-}
-
-static __device__ __forceinline__ float4 times(float a, float4 b)
-{
-    return make_float4(a * b.x, a * b.y, a * b.z, a * b.w);
-}
-
-/* sum + a . b */
-static __device__ __forceinline__ float dot(float sum, float4 a, float4 b)
-{
-    return fmaf(a.w, b.w, fmaf(a.z, b.z, fmaf(a.y, b.y, fmaf(a.x, b.x, sum))));
-}
-
-/* Channels c .. c+3 of the first D turned, or turned back; `partner` are those half a head away. */
-static __device__ __forceinline__ float4 turn(float4 x, float4 partner, const sti_prep &p, int row,
-                                              int c, bool back)
-{
-    const int     J = (int)p.D / 2;
-    const bool    low = c < J;
-    const int64_t at = (int64_t)row * J + (low ? c : c - J);
-    const float4  co = *(const float4 *)(p.cosine + at), si = *(const float4 *)(p.sine + at);
-    const float   side = low == back ? 1.0f : -1.0f;
-    return make_float4(x.x * co.x + side * (partner.x * si.x),
-                       x.y * co.y + side * (partner.y * si.y),
-                       x.z * co.z + side * (partner.z * si.z),
-                       x.w * co.w + side * (partner.w * si.w));
-}
-
-/* From a channel of the first D to the one half a head away. */
-static __device__ __forceinline__ int partner_of(int c, int D)
-{
-    return c < D / 2 ? D / 2 : -(D / 2);
 }
 
 /* Warps take positions from the stage, squashed already, to the answer of prep; y is row 0 of the
@@ -171,20 +101,14 @@ static __device__ __forceinline__ void unfinish(float *stage, const row_span &ro
             *(float4 *)(own + c) = times(s, slope);
         }
         bf16 *const to = c_bar + (int64_t)row * (int)(p.F * p.d) + first;
-        if (l.key) {
-            const float n = root(warp_sum(square));
-            along = warp_sum(along);
-            keep  = reciprocal(n + STI_PREP_NORM_EPS);
-            pull  = n > 0.0f ? along * keep * keep * reciprocal(n) : 0.0f;
-        }
+        if (l.key)
+            pull = pull_of(warp_sum(square), warp_sum(along), &keep);
 #pragma unroll
         for (int k = 0; k < QUADS; k++) {
             const int c = k * 4 * WARP;
             if (first + c >= d)
                 continue;
-            const float4 s = *(const float4 *)(own + c);
-            store4(to + c, make_float4(keep * g[k].x - pull * s.x, keep * g[k].y - pull * s.y,
-                                       keep * g[k].z - pull * s.z, keep * g[k].w - pull * s.w));
+            store4(to + c, pulled(keep, g[k], pull, *(const float4 *)(own + c)));
         }
     }
 }
@@ -278,36 +202,19 @@ static __device__ __forceinline__ void grid_rows(const st_grid g, const bf16 *x,
     }
 }
 
-/* Rows that are not mixed: of a grid, or of the rest. They are listed in either case. */
-template <bool backward, bool full>
-static __device__ __forceinline__ void plain_rows(const bf16 *x, int pitch, const sti_prep &p,
-                                                  const sti_prep_lane &l, int c,
-                                                  const block_rows &out, int32_t *list,
-                                                  float *stage)
+/* Rows of a block, by lane and fast-weight head. */
+static __device__ __forceinline__ block_rows block_rows_of(const sti_prep &p,
+                                                           const prep_lanes &lanes, int which,
+                                                           int f, bool backward)
 {
-    const bool in_grid = blockIdx.z < p.G;
-    const int  from = in_grid ? 0 : (int)(blockIdx.z - p.G) * REST_ROWS;
-    const int  count = in_grid ? p.grids[blockIdx.z].h * p.grids[blockIdx.z].w
-                               : min(REST_ROWS, (int)p.R - from);
-    float      scale, offset;
-    affine_get(l, c, &scale, &offset);
-    x += source_channel(p, l, threadIdx.x);
-    for (int start = 0; start < count; start += COLUMNS) {
-        const row_span rows = {list, 0, min(COLUMNS, count - start)};
-        __syncthreads();                /* the last rows are finished */
-        if (threadIdx.x < COLUMNS) {    /* spare positions repeat the last, unstored */
-            const int n = start + min((int)threadIdx.x, rows.count - 1);
-            list[threadIdx.x] = in_grid ? p.grids[blockIdx.z].row + n : p.rest[from + n];
-        }
-        __syncthreads();
-        columns b;
-#pragma unroll
-        for (int i = 0; i < COLUMNS; i++)
-            b[i] = fmaf(scale, load1(x + (int64_t)list[i] * pitch), offset);
-        stage_fill<backward>(stage, b, l.silu);
-        __syncthreads();
-        rows_finish<backward, full>(stage, rows, p, l, out);
+    block_rows at = {};
+    if (backward) {
+        at.y_bar = (const bf16 *)lanes.bar[which].y_bar + f * p.T * p.d;
+        at.c_bar = (bf16 *)lanes.bar[which].c_bar + f * p.d;
+    } else {
+        at.y = (bf16 *)lanes.y[which] + (f * p.L - p.first) * p.d;
     }
+    return at;
 }
 
 template <bool backward, bool full>
@@ -320,20 +227,75 @@ static __global__ void __launch_bounds__(WIDTH, 1)
     bf16                *lines = (bf16 *)shared;                        /* [2][3][SPAN][WIDTH] */
     float               *stage = (float *)(lines + 2 * 3 * LINE);       /* [2][COLUMNS][WIDTH] */
     const int            c = f * d + threadIdx.x;       /* this thread's channel */
-    const int            pitch = (int)(l.Hin * p.D);
-    const bf16          *x = (const bf16 *)l.x + source_channel(p, l, f * d);
-    block_rows           out = {};
-    if (backward) {
-        out.y_bar = (const bf16 *)lanes.bar[which].y_bar + f * p.T * p.d;
-        out.c_bar = (bf16 *)lanes.bar[which].c_bar + f * d;
-    } else {
-        out.y = (bf16 *)lanes.y[which] + (f * p.L - p.first) * p.d;
-    }
-    if (blockIdx.z < p.G && l.conv)
-        grid_rows<backward, full>(p.grids[blockIdx.z], x, pitch, p, l, c, out, lines, stage);
-    else
-        plain_rows<backward, full>(x, pitch, p, l, c, out, (int32_t *)shared, stage);
+    grid_rows<backward, full>(p.grids[blockIdx.z], (const bf16 *)l.x + source_channel(p, l, f * d),
+                              (int)(l.Hin * p.D), p, l, c,
+                              block_rows_of(p, lanes, which, f, backward), lines, stage);
 }
+
+/* --- rows that are not mixed ----------------------------------------------------------------- */
+
+enum {
+    UNMIXED_WARPS  = 8,
+    UNMIXED_BLOCKS = 4      /* that a processor has at once */
+};
+
+/* Leave a row of b in the stage, squashed already in the forward pass. x is the block's first
+ * channel of the row. */
+template <bool backward>
+static __device__ __forceinline__ void row_fill(float *stage, const bf16 *x, const sti_prep &p,
+                                                const sti_prep_lane &l, int first)
+{
+    for (int c = 4 * (threadIdx.x % WARP); c < p.d; c += 4 * WARP) {
+        float4 b = load4(x + source_channel(p, l, c));
+        if (l.scale) {
+            const float4 scale = load4((const bf16 *)l.scale + first + c);
+            const float4 offset = load4((const bf16 *)l.offset + first + c);
+            b = make_float4(fmaf(scale.x, b.x, offset.x), fmaf(scale.y, b.y, offset.y),
+                            fmaf(scale.z, b.z, offset.z), fmaf(scale.w, b.w, offset.w));
+        }
+        float4 slope;
+        *(float4 *)(stage + c) = !backward && l.silu ? silu4(b, &slope) : b;
+    }
+}
+
+/* A warp a row, a block UNMIXED_WARPS rows of a head at a time: of a grid, which the first `grids`
+ * parts are, or of the rest. */
+template <bool backward, bool full>
+static __global__ void __launch_bounds__(UNMIXED_WARPS *WARP, UNMIXED_BLOCKS)
+    prep_unmixed(const __grid_constant__ sti_prep p, const __grid_constant__ prep_lanes lanes,
+                 int grids, int parts)
+{
+    __shared__ __align__(16) float stage[UNMIXED_WARPS][WIDTH];
+    __shared__ int32_t             list[UNMIXED_WARPS];
+    const int                      warp = threadIdx.x / WARP, F = (int)p.F;
+    for (int n = (int)blockIdx.x; n < 3 * F * parts; n += (int)gridDim.x) {
+        const int            head = n / parts, part = n % parts, which = head / F, f = head % F;
+        const sti_prep_lane &l = lanes.lane[which];
+        const int            first = f * (int)p.d, rest = part - grids;
+        const bf16          *x = (const bf16 *)l.x + source_channel(p, l, first);
+        const st_grid        g = rest < 0 ? p.grids[part] : st_grid{};
+        const int            from = rest < 0 ? 0 : rest * UNMIXED_WARPS;
+        const int            to = rest < 0 ? g.h * g.w : min(from + UNMIXED_WARPS, (int)p.R);
+        const block_rows     at = block_rows_of(p, lanes, which, f, backward);
+        for (int start = from; start < to; start += UNMIXED_WARPS) {
+            const row_span rows = {list, 0, min(UNMIXED_WARPS, to - start)};
+            if (warp < rows.count) {
+                const int row = rest < 0 ? g.row + start + warp : p.rest[start + warp];
+                if (threadIdx.x % WARP == 0)
+                    list[warp] = row;
+                row_fill<backward>(stage[warp], x + row * l.Hin * p.D, p, l, first);
+            }
+            __syncwarp();
+            rows_finish<backward, full>(stage[0], rows, p, l, at);
+            __syncwarp();
+        }
+    }
+#ifdef STI_HOPPER
+    before_has_ended();                 /* prep_slices, beside which this may have run */
+#endif
+}
+
+/* --- launches -------------------------------------------------------------------------------- */
 
 st_status prep_check(const sti_prep *p, const sti_prep_lane lane[3])
 {
@@ -347,15 +309,41 @@ st_status prep_check(const sti_prep *p, const sti_prep_lane lane[3])
     return st_ok();
 }
 
+/* On the `idle` processors that the kernel before has none for, beside it; or behind it. */
 template <bool backward, bool full>
-static st_status launch_as(st_stream *stream, const sti_prep *p, const prep_lanes *lanes)
+static st_status launch_unmixed(st_stream *stream, const sti_prep *p, const prep_lanes *lanes,
+                                int idle)
 {
+    const int64_t grids = lanes->lane[0].conv ? 0 : p->G;
+    const int64_t parts = grids + (p->R + UNMIXED_WARPS - 1) / UNMIXED_WARPS;
+    const int64_t all = 3 * p->F * parts, beside = (int64_t)idle * UNMIXED_BLOCKS;
+    if (parts == 0)
+        return st_ok();
+    cudaLaunchAttribute how = {};
+    how.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    how.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim  = dim3((unsigned)(idle > 0 && beside < all ? beside : all));
+    config.blockDim = dim3(UNMIXED_WARPS * WARP);
+    config.stream   = sti_cuda(stream);
+    config.attrs    = &how;
+    config.numAttrs = idle > 0 ? 1 : 0;
+    STI_CUDA(cudaLaunchKernelEx(&config, prep_unmixed<backward, full>, *p, *lanes, (int)grids,
+                                (int)parts), "prep_unmixed");
+    return sti_launched("prep_unmixed");
+}
+
+template <bool backward, bool full>
+static st_status launch_mixed(st_stream *stream, const sti_prep *p, const prep_lanes *lanes)
+{
+    if (!lanes->lane[0].conv || p->G == 0)
+        return st_ok();
     const size_t bytes = 2 * 3 * LINE * sizeof(bf16) + 2 * STAGE * sizeof(float);
-    const dim3   grid((unsigned)p->F, 3, (unsigned)(p->G + (p->R + REST_ROWS - 1) / REST_ROWS));
     STI_CUDA(cudaFuncSetAttribute(prep_rows<backward, full>,
                                   cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes),
              "prep_rows: %zu bytes of shared memory", bytes);
-    prep_rows<backward, full><<<grid, (unsigned)p->d, bytes, sti_cuda(stream)>>>(*p, *lanes);
+    prep_rows<backward, full><<<dim3((unsigned)p->F, 3, (unsigned)p->G), (unsigned)p->d, bytes,
+                                sti_cuda(stream)>>>(*p, *lanes);
     return sti_launched("prep_rows");
 }
 
@@ -363,8 +351,16 @@ static st_status launch_as(st_stream *stream, const sti_prep *p, const prep_lane
 template <bool backward>
 static st_status launch(st_stream *stream, const sti_prep *p, const prep_lanes *lanes)
 {
-    return p->d == WIDTH ? launch_as<backward, true>(stream, p, lanes)
-                         : launch_as<backward, false>(stream, p, lanes);
+    const bool full = p->d == WIDTH, hopper = prep_hopper(stream, p, lanes);
+    int        idle = 0;
+    if (hopper)
+        ST_TRY(prep_hopper_forward(stream, p, lanes, backward, &idle));
+    else
+        ST_TRY((full ? launch_mixed<backward, true> : launch_mixed<backward, false>)(stream, p,
+                                                                                  lanes));
+    ST_TRY((full ? launch_unmixed<backward, true> : launch_unmixed<backward, false>)(
+        stream, p, lanes, idle));
+    return hopper && backward ? prep_hopper_slopes(stream, p, lanes) : st_ok();
 }
 
 extern "C" st_status sti_prep_forward_cuda(st_stream *stream, void *const y[3], const sti_prep *p,
