@@ -5,10 +5,10 @@
  * read (`reach`) and c_bar itself (`total`), some grids to a block; the last adds the blocks' sums
  * in order and makes of them the gradients of taps, scale and offset (prep.c says how). No atomics:
  * the same bits every time.
+ *
+ * The first two have bodies for compute capability 9.0: prep_hopper_inputs.cu, prep_hopper_sums.cu.
  */
 #include "kernels/prep.cuh"
-
-enum { SUM_KINDS = ST_CONV_TAPS + 1, REST_KINDS = 2, REST_SUMS = 64 };
 
 /* Taps that lead back, times scale: w[source plane][line fed][source column]. A place reads its
  * neighbour in front by tap +1, so it is led back to by the neighbour behind, and so on. The first
@@ -295,7 +295,7 @@ static __global__ void __launch_bounds__(WIDTH, 1)
             const st_grid g = p.grids[n];
             grid_sums(reach, total, g, x, pitch, width, mine, c_bar, C, (bf16 *)shared);
         }
-        float *to = partial + ((int64_t)blockIdx.z * 3 + which) * SUM_KINDS * C + c;
+        float *to = partial + ((int64_t)blockIdx.z * 3 + which) * PREP_SUM_KINDS * C + c;
 #pragma unroll
         for (int tap = 0; tap < ST_CONV_TAPS; tap++)
             to[(int64_t)tap * C] = reach[tap];
@@ -307,8 +307,9 @@ static __global__ void __launch_bounds__(WIDTH, 1)
     const int   block = (int)blockIdx.z - grid_blocks;
     for (int64_t n = in_grid ? blockIdx.z : 0; n < (in_grid ? p.G : 1);
          n += in_grid ? grid_blocks : 1) {
-        const int from = block * REST_SUMS;
-        const int count = in_grid ? p.grids[n].h * p.grids[n].w : min(REST_SUMS, (int)p.R - from);
+        const int from = block * PREP_SUM_REST;
+        const int count = in_grid ? p.grids[n].h * p.grids[n].w
+                                  : min((int)PREP_SUM_REST, (int)p.R - from);
 #pragma unroll 4
         for (int r = 0; r < count; r++) {
             const int64_t row = in_grid ? p.grids[n].row + r : p.rest[from + r];
@@ -317,11 +318,12 @@ static __global__ void __launch_bounds__(WIDTH, 1)
             total += y;
         }
     }
-    float *to = partial + (int64_t)grid_blocks * 3 * SUM_KINDS * C +
-                ((int64_t)block * 3 + which) * REST_KINDS * C + c;
+    float *to = partial + (int64_t)grid_blocks * 3 * PREP_SUM_KINDS * C +
+                ((int64_t)block * 3 + which) * PREP_REST_KINDS * C + c;
     int64_t second = C;
     if (in_grid) {      /* as if by the centre tap of an identity */
-        to = partial + (((int64_t)blockIdx.z * 3 + which) * SUM_KINDS + ST_CONV_TAPS / 2) * C + c;
+        to = partial + ((int64_t)blockIdx.z * 3 + which) * PREP_SUM_KINDS * C + c +
+             ST_CONV_TAPS / 2 * C;
         second = (int64_t)(ST_CONV_TAPS - ST_CONV_TAPS / 2) * C;
     }
     to[0]      = plain;
@@ -334,20 +336,22 @@ static __global__ void prep_parameters(const float *partial, const __grid_consta
                                        const __grid_constant__ prep_lanes lanes, int grid_blocks,
                                        int rest_count)
 {
-    __shared__ float         sums[SUM_KINDS + REST_KINDS][32], taps[SUM_KINDS + REST_KINDS][32];
+    __shared__ float         sums[PREP_SUM_KINDS + PREP_REST_KINDS][32];
+    __shared__ float         taps[PREP_SUM_KINDS + PREP_REST_KINDS][32];
     const int                kind = threadIdx.y, which = blockIdx.y, C = (int)(p.F * p.d);
     const int                c = (int)blockIdx.x * 32 + threadIdx.x;    /* 32 divides C */
     const sti_prep_lane     &l = lanes.lane[which];
     const sti_prep_lane_bar &bar = lanes.bar[which];
-    const float *rest = partial + (int64_t)grid_blocks * 3 * SUM_KINDS * C;
+    const float *rest = partial + (int64_t)grid_blocks * 3 * PREP_SUM_KINDS * C;
 
     float sum = 0.0f;
-    if (kind < SUM_KINDS && (l.conv || kind == ST_CONV_TAPS / 2 || kind == ST_CONV_TAPS))
+    if (kind < PREP_SUM_KINDS && (l.conv || kind == ST_CONV_TAPS / 2 || kind == ST_CONV_TAPS))
         for (int b = 0; b < grid_blocks; b++)
-            sum += partial[(((int64_t)b * 3 + which) * SUM_KINDS + kind) * C + c];
-    else if (kind >= SUM_KINDS)
+            sum += partial[(((int64_t)b * 3 + which) * PREP_SUM_KINDS + kind) * C + c];
+    else if (kind >= PREP_SUM_KINDS)
         for (int b = 0; b < rest_count; b++)
-            sum += rest[(((int64_t)b * 3 + which) * REST_KINDS + kind - SUM_KINDS) * C + c];
+            sum += rest[(((int64_t)b * 3 + which) * PREP_REST_KINDS + kind - PREP_SUM_KINDS) * C +
+                        c];
     sums[kind][threadIdx.x] = sum;
 
     const bool is_tap = kind < ST_CONV_TAPS;
@@ -364,13 +368,13 @@ static __global__ void prep_parameters(const float *partial, const __grid_consta
     if (bar.conv && is_tap)
         bar.conv[(int64_t)c * ST_CONV_TAPS + kind] += scale * sum + offset * total;
     if (bar.scale && kind == 0) {
-        float by_scale = sums[SUM_KINDS][threadIdx.x], tap_sum = 0.0f;
+        float by_scale = sums[PREP_SUM_KINDS][threadIdx.x], tap_sum = 0.0f;
         for (int k = 0; k < ST_CONV_TAPS; k++) {
             by_scale += taps[k][threadIdx.x] * sums[k][threadIdx.x];
             tap_sum += taps[k][threadIdx.x];
         }
         bar.scale[c] += by_scale;
-        bar.offset[c] += tap_sum * total + sums[SUM_KINDS + 1][threadIdx.x];
+        bar.offset[c] += tap_sum * total + sums[PREP_SUM_KINDS + 1][threadIdx.x];
     }
 }
 
@@ -384,30 +388,49 @@ static st_status launch_inputs(st_stream *stream, const sti_prep *p, const prep_
     return sti_launched("prep_inputs");
 }
 
+/* Partial sums: as many blocks of grids as fill the card once; fewer would idle, more would only
+ * leave more to add. */
+static int64_t grid_blocks_of(const st_stream *stream, const sti_prep *p)
+{
+    int64_t blocks = stream->device->processor_count / (3 * p->F);
+    blocks = blocks < 1 ? 1 : blocks;
+    return blocks < p->G ? blocks : p->G;
+}
+
+static st_status launch_partial_sums(st_stream *stream, float *partial, const sti_prep *p,
+                                     const prep_lanes *lanes, int64_t grid_blocks,
+                                     int64_t rest_count)
+{
+    const size_t bytes = (2 * 3 + C_LINES) * LINE * sizeof(bf16);
+    const dim3   grid((unsigned)p->F, 3, (unsigned)(grid_blocks + rest_count));
+    STI_CUDA(cudaFuncSetAttribute(prep_sums, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                  (int)bytes), "prep_sums: %zu bytes of shared memory", bytes);
+    prep_sums<<<grid, (unsigned)p->d, bytes, sti_cuda(stream)>>>(partial, *p, *lanes,
+                                                                 (int)grid_blocks);
+    return sti_launched("prep_sums");
+}
+
 static st_status launch_sums(st_stream *stream, const sti_prep *p, const prep_lanes *lanes)
 {
-    /* As many blocks of grids as fill the card once; fewer would idle, more would only leave more
-     * partial sums. */
-    int64_t grid_blocks = stream->device->processor_count / (3 * p->F);
-    grid_blocks = grid_blocks < 1 ? 1 : grid_blocks;
-    grid_blocks = grid_blocks < p->G ? grid_blocks : p->G;
-    const int64_t rest_count = (p->R + REST_SUMS - 1) / REST_SUMS, C = p->F * p->d;
-    const size_t  partial_bytes = (size_t)(3 * C) * sizeof(float) *
-                                 (size_t)(grid_blocks * SUM_KINDS + rest_count * REST_KINDS);
+    const bool    hopper = prep_hopper(stream, p, lanes);
+    const int64_t grid_blocks = hopper ? prep_hopper_sum_parts(stream, p)
+                                       : grid_blocks_of(stream, p);
+    const int64_t rest_count = (p->R + PREP_SUM_REST - 1) / PREP_SUM_REST, C = p->F * p->d;
+    const size_t  grid_count = (size_t)(grid_blocks * 3 * PREP_SUM_KINDS * C);
+    const size_t  partial_bytes = (grid_count + (size_t)(rest_count * 3 * PREP_REST_KINDS * C)) *
+                                 sizeof(float);
     if (partial_bytes > stream->device->workspace_bytes)
         return ST_FAIL(ST_ERR_LIMIT, "prep: sums of %lld grids and %lld other rows need %zu bytes "
                        "of workspace, %zu are there", (long long)p->G, (long long)p->R,
                        partial_bytes, stream->device->workspace_bytes);
 
-    float       *partial = (float *)stream->device->workspace;
-    const size_t bytes = (2 * 3 + C_LINES) * LINE * sizeof(bf16);
-    const dim3   sums((unsigned)p->F, 3, (unsigned)(grid_blocks + rest_count));
-    STI_CUDA(cudaFuncSetAttribute(prep_sums, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                  (int)bytes), "prep_sums: %zu bytes of shared memory", bytes);
-    prep_sums<<<sums, (unsigned)p->d, bytes, sti_cuda(stream)>>>(partial, *p, *lanes,
-                                                                    (int)grid_blocks);
-    ST_TRY(sti_launched("prep_sums"));
-    prep_parameters<<<dim3((unsigned)(C / 32), 3), dim3(32, SUM_KINDS + REST_KINDS), 0,
+    float *partial = (float *)stream->device->workspace;
+    if (hopper)
+        ST_TRY(prep_hopper_sums(stream, partial, partial + grid_count, p, lanes,
+                                (int)grid_blocks));
+    else
+        ST_TRY(launch_partial_sums(stream, partial, p, lanes, grid_blocks, rest_count));
+    prep_parameters<<<dim3((unsigned)(C / 32), 3), dim3(32, PREP_SUM_KINDS + PREP_REST_KINDS), 0,
                       sti_cuda(stream)>>>(partial, *p, *lanes, (int)grid_blocks, (int)rest_count);
     return sti_launched("prep_parameters");
 }
@@ -425,6 +448,7 @@ extern "C" st_status sti_prep_backward_cuda(st_stream *stream, const sti_prep *p
         lanes.bar[i]  = bar[i];
     }
     ST_TRY(prep_slopes(stream, p, &lanes));
-    ST_TRY(launch_inputs(stream, p, &lanes));
+    const bool hopper = prep_hopper(stream, p, &lanes) && prep_hopper_fits_inputs(p, &lanes);
+    ST_TRY((hopper ? prep_hopper_inputs : launch_inputs)(stream, p, &lanes));
     return launch_sums(stream, p, &lanes);
 }
