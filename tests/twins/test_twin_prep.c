@@ -21,6 +21,7 @@ static const layout layouts[] = {
     {"three videos", {{3, 3, 4}, {2, 1, 7}, {3, 2, 33}}},
     {"odd sizes", {{1, 1, 1}, {2, 2, 3}, {2, 11, 15}, {1, 13, 17}, {2, 1, 1}, {3, 5, 1}, {2, 1, 16},
                    {2, 3, 32}}},
+    {"bands", {{3, 12, 15}, {2, 20, 33}, {2, 40, 5}, {1, 9, 18}}},
     {"text", {{0}}},
     {"a video", {{5, 11, 15}}},
 };
@@ -177,7 +178,17 @@ static const prep_case cases[] = {
     {16, 8, 128, 4, false, true, true, ST_PREP_VALUE_SILU},
     {16, 8, 8, 1, true, true, true, ST_PREP_VALUE_SILU},     /* narrow heads */
     {16, 8, 24, 2, true, true, true, ST_PREP_VALUE_SILU},
+    {4, 4, 128, 4, true, true, true, ST_PREP_VALUE_PLAIN},   /* a head a slice: all of it turns */
+    {8, 4, 64, 1, true, true, true, ST_PREP_VALUE_SILU},
+    {4, 2, 128, 2, true, false, true, ST_PREP_VALUE_SILU},   /* two slices, no turn */
 };
+
+/* Rounded to bf16 twice, behind silu and in the end: each time by up to 2^-8 of a number. */
+static void forward_check(twin_fixture *f, const twin *y)
+{
+    twin_check_max(f, y, "forward", 7e-3);
+    twin_check_norm(f, y, "forward", 3e-3);
+}
 
 static void twins_agree_on(twin_fixture *f, const prep_case *c, const layout *l)
 {
@@ -192,7 +203,7 @@ static void twins_agree_on(twin_fixture *f, const prep_case *c, const layout *l)
         backward_run(f, &p, &a, side);
     }
     for (int i = 0; i < 3; i++) {
-        twin_check_max(f, a.y[i], "forward", 5e-3);
+        forward_check(f, a.y[i]);
         twin_check_canaries(f, a.y[i], "forward");
         twin_check_norm(f, a.x_bar[i], "x_bar", 5e-3);   /* c_bar is rounded to bf16 on the way */
         twin_check_canaries(f, a.x_bar[i], "x_bar");
@@ -214,6 +225,14 @@ static void twins_agree(void **state)
             twins_agree_on(*state, &cases[i], &layouts[k]);
 }
 
+/* Few rows, for tools that look at every access. */
+static void small_videos_agree(void **state)
+{
+    static const layout small = {"small", {{3, 4, 15}, {1, 2, 3}}};
+    twins_agree_on(*state, &cases[7], &small);
+    twins_agree_on(*state, &cases[9], &small);
+}
+
 /* The fourth of five grids alone, with the row of text before it: its neighbours lie around the
  * rows that are asked for. */
 static void streamed_rows_agree(void **state)
@@ -222,7 +241,7 @@ static void streamed_rows_agree(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         problem p;
         answers a;
-        problem_make(f, &p, &cases[i], &layouts[3]);
+        problem_make(f, &p, &cases[i], &layouts[4]);
         st_grid       *g = &p.rows.grids[3];
         const int64_t  first = g->row - 1, L = 1 + (int64_t)g->h * g->w;
         int32_t        rest = (int32_t)first;
@@ -237,8 +256,10 @@ static void streamed_rows_agree(void **state)
             tokens.first = first;
             forward_run(f, &p, &a, side, &tokens);
         }
+        print_message("%d heads of %d, %d fast\n", (int)cases[i].H, (int)cases[i].D,
+                      (int)cases[i].F);
         for (int k = 0; k < 3; k++) {
-            twin_check_max(f, a.y[k], "forward", 5e-3);
+            forward_check(f, a.y[k]);
             twin_check_canaries(f, a.y[k], "forward");
         }
         twin_clear(f);
@@ -280,6 +301,7 @@ static void same_bits_again(void **state)
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(twins_agree),
+    cmocka_unit_test(small_videos_agree),
     cmocka_unit_test(streamed_rows_agree),
     cmocka_unit_test(same_bits_again),
 };
