@@ -149,18 +149,21 @@ static __device__ __forceinline__ void squares_give(forward_memory &m, const ste
             product(upper, y, y[0], y[2]);
             product(lower, y, y[1], y[3]);
         }
-        float(*const to)[SLICES_MAX] = m.squares[key_number % 2] + line * columns + row;
-        const float first = row % 2 ? upper[1] : upper[0];
-        const float second = row % 2 ? lower[3] : lower[2];
-        const bool  here = on_diagonal() && row < columns, there = here && row + 8 < columns;
-        if (here && mine.slices == 1)
-            to[0][0] = first;
-        if (there && mine.slices == 1)
-            to[8][0] = second;
-        for (int r = 0; here && mine.slices > 1 && r < mine.slices; r++) {
-            put_at(&to[0][mine.rank], first, summed, r);
-            if (there)
-                put_at(&to[8][mine.rank], second, summed, r);
+        /* Of each four lanes one has a row's sum, and each sends it to one block. */
+        const int   has = lane / 4 * 4 + row / 2, to = lane % 4;
+        const float first = __shfl_sync(0xffffffffu, row % 2 ? upper[1] : upper[0], has);
+        const float second = __shfl_sync(0xffffffffu, row % 2 ? lower[3] : lower[2], has);
+        float(*const sums)[SLICES_MAX] = m.squares[key_number % 2] + line * columns + row;
+        if (mine.slices == 1 && to == 0) {
+            if (row < columns)
+                sums[0][0] = first;
+            if (row + 8 < columns)
+                sums[8][0] = second;
+        } else if (to < mine.slices) {
+            if (row < columns)
+                put_at(&sums[0][mine.rank], first, summed, to);
+            if (row + 8 < columns)
+                put_at(&sums[8][mine.rank], second, summed, to);
         }
     }
 }
@@ -252,28 +255,37 @@ static __device__ __forceinline__ angles angles_load(const sti_prep &p, const tu
     return {__ldg((const float4 *)(p.cosine + at)), __ldg((const float4 *)(p.sine + at))};
 }
 
-/* `by` are the angles of its first line. */
+/* Angles of so many of a thread's lines come while others add up squares. */
+enum { TURNS_AHEAD = 3 };
+
+static __device__ __forceinline__ void line_turn(const column &c, const turner &u, uint32_t plane,
+                                                 const slice &s, const sti_prep &p,
+                                                 const uint2 *scales, int line, const angles &by)
+{
+    const uint2  scale = scales[c.number + line * c.numbers];
+    const float  k = __uint_as_float(scale.x << 16) + __uint_as_float(scale.y << 16);
+    const float4 low = four_of(pair_read(plane + c.byte + line * c.bytes + u.low));
+    const float4 high = four_of(pair_read(plane + c.byte + line * c.bytes + u.high));
+    const float4 cosine = times(k, by.cosine), sine = times(k, by.sine);
+    bf16        *to = s.to + (int64_t)(c.row + line * c.rows) * s.pitch + u.channel;
+    store4(to, minus(times(low, cosine), times(high, sine)));
+    store4(to + p.D / 2, plus(times(high, cosine), times(low, sine)));
+}
+
 static __device__ __forceinline__ void pieces_turn(const column &c, const turner &u,
                                                    uint32_t plane, const slice &s,
                                                    const sti_prep &p, const uint2 *scales,
-                                                   angles by)
+                                                   const angles (&by)[TURNS_AHEAD])
 {
     if (!c.here)
         return;
-    const int J = (int)p.D / 2;
-    plane += c.byte;
+#pragma unroll
+    for (int i = 0; i < TURNS_AHEAD; i++)
+        if (u.line + i * u.lines < c.lines)
+            line_turn(c, u, plane, s, p, scales, u.line + i * u.lines, by[i]);
 #pragma unroll 1
-    for (int line = u.line; line < c.lines; line += u.lines) {
-        const uint2  scale = scales[c.number + line * c.numbers];
-        const float  k = __uint_as_float(scale.x << 16) + __uint_as_float(scale.y << 16);
-        const float4 low = four_of(pair_read(plane + line * c.bytes + u.low));
-        const float4 high = four_of(pair_read(plane + line * c.bytes + u.high));
-        const float4 cosine = times(k, by.cosine), sine = times(k, by.sine);
-        by = angles_load(p, u, c, line + u.lines);
-        bf16 *to = s.to + (int64_t)(c.row + line * c.rows) * s.pitch + u.channel;
-        store4(to, minus(times(low, cosine), times(high, sine)));
-        store4(to + J, plus(times(high, cosine), times(low, sine)));
-    }
+    for (int line = u.line + TURNS_AHEAD * u.lines; line < c.lines; line += u.lines)
+        line_turn(c, u, plane, s, p, scales, line, angles_load(p, u, c, line));
 }
 
 static __device__ __forceinline__ void step_finish(forward_memory &m, const step &t,
@@ -286,13 +298,15 @@ static __device__ __forceinline__ void step_finish(forward_memory &m, const step
         pieces_finish<false>(c, plane, s, scales);
         return;
     }
-    turner u = {};
-    angles by = {};
-    if (s.turned > 0) {                 /* they come while squares are added up */
-        u  = turner_of(s, c, mine);
-        by = angles_load(p, u, c, u.line);
-    }
     squares_give(m, t, plane, key_number, mine);
+    turner u = {};
+    angles by[TURNS_AHEAD] = {};
+    if (s.turned > 0) {
+        u = turner_of(s, c, mine);
+#pragma unroll
+        for (int i = 0; i < TURNS_AHEAD; i++)
+            by[i] = angles_load(p, u, c, u.line + i * u.lines);
+    }
     if (mine.slices > 1)
         barrier_wait(&m.summed[key_number % 2], key_number / 2 % 2);
     else

@@ -247,7 +247,7 @@ static __device__ __forceinline__ void memory_init(forward_memory &m)
 /* --- shares ---------------------------------------------------------------------------------- */
 
 /* What an item costs: of queries and keys, and of values, which have no norms: measured. */
-enum { KEY_COST = 3, VALUE_COST = 2 };
+enum { KEY_COST = 4, VALUE_COST = 3 };
 
 /* The item before which `cost` of all has been spent; a lane has `items`, values are the last. */
 static __device__ __forceinline__ int item_at(int64_t cost, int64_t items, int key_cost)
