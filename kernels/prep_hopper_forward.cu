@@ -65,26 +65,38 @@ static __device__ __forceinline__ void mixer_get(mixer &m, const sti_prep_lane &
     m.squash = squash;
 }
 
-/* The first line of a band, of which columns outside the grid repeat those inside. */
-static __device__ __forceinline__ line_cursor cursor_of(const forward_memory &m, const step &t,
-                                                        int n)
+/* What a lane keeps for all grids of a band: bytes from a plane's first place to its columns of the
+ * first line, and to where it leaves the band's; columns outside the grid repeat those inside. */
+typedef struct band_places {
+    int   side, middle;
+    leave to;
+    int   lines, before;        /* of a plane, and of them above the band: 0 or 1   */
+    bool  begins, ends;         /* whether the band has the grid's first, last line */
+} band_places;
+
+static __device__ __forceinline__ band_places band_places_of(const step &t)
 {
-    const band    &b = t.b;
+    const band &b = t.b;
+    const int   lane = threadIdx.x % WARP, x = b.x0 + lane % TILE, piece = threadIdx.x / WARP;
+    const int   last = b.left + b.width - 1;    /* of the plane: a tile's end may lie behind it */
+    const int   side = clampi(lane < TILE ? x - 1 : x + 1, t.w);
+    return {piece_at(min(side, last) - b.left, piece), piece_at(min(x, last) - b.left, piece),
+            leave_of(0, t), b.bottom - b.top, b.y0 - b.top, b.top == b.y0, b.bottom == b.y1};
+}
+
+/* The first line of a band. */
+static __device__ __forceinline__ line_cursor cursor_of(const forward_memory &m, const step &t,
+                                                        const band_places &places, int n)
+{
     const uint32_t here = plane_of(m.plane, n + 1), behind = t.first ? here : plane_of(m.plane, n);
     const uint32_t ahead = t.last ? here : plane_of(m.plane, n + 2);
-    const int      lane = threadIdx.x % WARP, x = b.x0 + lane % TILE;
-    const bool     first = lane < TILE;
-    const int      last = b.left + b.width - 1; /* of the plane: a tile's end may lie behind it */
-    const int      piece = threadIdx.x / WARP;
-    const int      side = piece_at(min(clampi(first ? x - 1 : x + 1, t.w), last) - b.left, piece);
-    const int      middle = piece_at(min(x, last) - b.left, piece);
     line_cursor    at;
-    at.sides[0]     = behind + side;
-    at.sides[1]     = here + side;
-    at.sides[2]     = ahead + side;
-    at.middle       = (first ? behind : here) + middle;
-    at.middle_ahead = ahead + middle;
-    at.step         = line_bytes(b.width);
+    at.sides[0]     = behind + places.side;
+    at.sides[1]     = here + places.side;
+    at.sides[2]     = ahead + places.side;
+    at.middle       = (threadIdx.x % WARP < TILE ? behind : here) + places.middle;
+    at.middle_ahead = ahead + places.middle;
+    at.step         = places.to.step;
     return at;
 }
 
@@ -170,16 +182,15 @@ static __device__ __forceinline__ void band_end(float (&above)[4], float (&here)
  * products that are on their way. */
 template <bool squash>
 static __device__ __forceinline__ void band_mix(const forward_memory &memory, const mixer &m,
-                                                const step &t, int n)
+                                                const step &t, const band_places &places, int n)
 {
-    const band &b = t.b;
-    const bool  ends = b.bottom == b.y1;
-    walk        k = {cursor_of(memory, t, n), leave_of(plane_of(memory.plane, n), t),
-                     b.bottom - b.top, b.y0 - b.top + 2};
+    const bool  ends = places.ends;
+    walk        k = {cursor_of(memory, t, places, n), places.to, places.lines, places.before + 2};
     float       s0[4] = {}, s1[4] = {}, s2[4] = {}, s3[4];
     line_parts  x;
+    k.to.to += plane_of(memory.plane, n);
     line_load(x, k.at);
-    if (b.top == b.y0)                      /* the line above the first is the first */
+    if (places.begins)                      /* the line above the first is the first */
         line_feed(s2, x, m.w, 2);
 #pragma unroll 1
     for (;;) {
@@ -211,8 +222,9 @@ static __device__ __forceinline__ void mixer_get(mixer &m, const share &mine, co
 static __device__ __forceinline__ void mix(forward_memory &memory, const share &mine,
                                            const sti_prep &p, const prep_lanes &lanes, bool sums)
 {
-    mixer m;
-    int   head = mine.items.from / (int)p.G;
+    mixer       m;
+    band_places places = {};
+    int         head = mine.items.from / (int)p.G;
     if (mine.items.from < mine.items.end)
         mixer_get(m, mine, p, lanes, head, sums);     /* while the first planes are on their way */
     for (int n = 0;; n++) {
@@ -222,10 +234,12 @@ static __device__ __forceinline__ void mix(forward_memory &memory, const share &
             return;
         if (t.slice != head)
             mixer_get(m, mine, p, lanes, head = t.slice, sums);
+        if (t.begins)
+            places = band_places_of(t);
         if (m.squash)
-            band_mix<true>(memory, m, t, n);
+            band_mix<true>(memory, m, t, places, n);
         else
-            band_mix<false>(memory, m, t, n);
+            band_mix<false>(memory, m, t, places, n);
         barrier_arrive(&memory.mixed[n % RING]);
     }
 }
