@@ -15,6 +15,13 @@
 /* Values drawn at once: 8 MB of bf16, in pieces that a thread draws on its own. */
 enum { BATCH = 4 << 20, PIECE = 1 << 16, ROWS_MULTIPLE = 128 };
 
+/* All that may be written; the first TOKENIZER_FILES may be copied. */
+static const char *const file_names[] = {
+    "tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "model.safetensors",
+    "preprocessor_config.json", "generation_config.json", "ttt_config.json", "config.json",
+};
+enum { FILES = sizeof file_names / sizeof file_names[0], TOKENIZER_FILES = 4 };
+
 /* --- weights --------------------------------------------------------------------------------- */
 
 /* The walk that first lists the tensors, then fills them. */
@@ -116,13 +123,11 @@ static st_status write_byte_tokenizer(st_arena *arena, const char *folder)
 
 static st_status copy_tokenizer(st_arena *arena, const char *folder, const char *from)
 {
-    static const char *const names[] = {"tokenizer.json", "vocab.json", "merges.txt",
-                                        "tokenizer_config.json"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; i < TOKENIZER_FILES; i++) {
         const char *source, *target;
         st_map      map;
-        ST_TRY(st_path_join(arena, &source, from, names[i]));
-        ST_TRY(st_path_join(arena, &target, folder, names[i]));
+        ST_TRY(st_path_join(arena, &source, from, file_names[i]));
+        ST_TRY(st_path_join(arena, &target, folder, file_names[i]));
         if (!st_file_exists(source))
             continue;
         ST_TRY(st_map_open(&map, source));
@@ -251,11 +256,25 @@ static st_status init(st_arena *arena, const char *folder, const st_init_options
     return write_small_files(arena, folder, &config);
 }
 
+/* Whatever fails, a folder holds what it held before. */
 st_status st_model_init(const char *folder, const st_init_options *options)
 {
     st_arena arena;
+    st_status s = st_ok();
+    const char *path[FILES];
+    bool there[FILES];
     st_arena_init(&arena, "init");
-    const st_status s = init(&arena, folder, options);
+    for (size_t i = 0; i < FILES; i++) {
+        ST_TRY_OR(s, out, st_path_join(&arena, &path[i], folder, file_names[i]));
+        there[i] = st_file_exists(path[i]);
+    }
+    s = init(&arena, folder, options);
+    for (size_t i = 0; s.code != ST_OK && i < FILES; i++)
+        if (!there[i]) {
+            const st_status removed = st_file_remove(path[i]);
+            (void)removed;          /* the failure before is the one to tell */
+        }
+out:
     st_arena_free(&arena);
     return s;
 }

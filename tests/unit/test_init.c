@@ -7,6 +7,9 @@
 #include "model/tokenizer.h"
 #include "model/weights.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 static void init_into(char folder[40], int jobs, uint64_t seed)
 {
     snprintf(folder, 40, "/tmp/st_init_XXXXXX");
@@ -90,9 +93,43 @@ static void threads_do_not_change_a_byte(void **state)
     assert_int_equal(folder_remove(other), 0);
 }
 
+/* A file size limit stands in for a full disk: the tokenizer fits, the weights do not. What was in
+ * the folder before stays. */
+static void a_full_disk_leaves_no_part_of_a_model(void **state)
+{
+    (void)state;
+    char folder[40] = "/tmp/st_init_XXXXXX", notes[60];
+    assert_non_null(mkdtemp(folder));
+    snprintf(notes, sizeof notes, "%s/notes.txt", folder);
+    must(st_file_write(notes, "kept", 4));
+
+    struct rlimit old, tight;
+    getrlimit(RLIMIT_FSIZE, &old);
+    tight = old;
+    tight.rlim_cur = 100000;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &tight);
+    const st_init_options options = {.preset = ST_MODEL_TINY, .voice = ST_VOICE_QUIET};
+    const st_status s = st_model_init(folder, &options);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_int_equal(s.code, ST_ERR_IO);
+    assert_non_null(strstr(s.text, "model.safetensors"));
+
+    st_arena arena;
+    const char **names;
+    size_t count;
+    st_arena_init(&arena, "names");
+    must(st_folder_list(&arena, &names, &count, folder));
+    assert_int_equal(count, 1);
+    assert_string_equal(names[0], "notes.txt");
+    st_arena_free(&arena);
+    assert_int_equal(folder_remove(folder), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_full_disk_leaves_no_part_of_a_model),
         cmocka_unit_test(the_folder_is_a_model),
         cmocka_unit_test(threads_do_not_change_a_byte),
     };
