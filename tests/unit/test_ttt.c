@@ -2,6 +2,8 @@
  * host body against the definition, streams of any cut against one call. */
 #include "unit/ttt_case.h"
 
+#include "kernels/ttt_internal.h"
+
 static const char *const names[CASE_ARRAYS] = {"w0", "w1", "w2", "q", "k", "v", "lr", "mu", "out"};
 
 /* --- Appendix A of the spec: every digit printed there -------------------------------------- */
@@ -113,6 +115,31 @@ static void newton_schulz_prints_the_appendix(void **state)
     for (int i = 0; i < 6; i++) {
         assert_near(m[i], expected[i], 2e-8);
         assert_near(turned[i % 3 * 2 + i / 3], expected[i], 2e-8);
+    }
+    st_arena_free(&arena);
+}
+
+/* Small matrices are worked on in double: even where all but one singular value is small, which
+ * float loses a thousand times as much of. */
+static void small_newton_schulz_is_as_exact_as_float_can_say(void **state)
+{
+    (void)state;
+    static const int64_t shapes[][2] = {{1, 1}, {2, 3}, {8, 8}, {24, 8}, {8, 24}, {64, 48}};
+    enum { MOST = 64 * 64 };
+    static float  x[MOST], iterates[STI_NS_STEPS * MOST], spare[MOST], square[3 * MOST];
+    static double m[MOST];
+    st_arena arena;
+    st_arena_init(&arena, "test");
+    for (size_t i = 0; i < COUNT(shapes); i++) {
+        const int64_t rows = shapes[i][0], cols = shapes[i][1];
+        for (int64_t j = 0; j < rows * cols; j++) {     /* of rank one, and a little more */
+            const double along = sin(1.0 + (double)(j / cols)) * cos((double)(j % cols));
+            m[j] = x[j] = (float)(along + 1e-5 * sin(7.0 * (double)j));
+        }
+        must(st_newton_schulz_plain(m, rows, cols, &arena));
+        sti_newton_schulz_host(x, rows, cols, ST_TTT_MUON, iterates, spare, square);
+        for (int64_t j = 0; j < rows * cols; j++)
+            assert_near(x[j], m[j], 1e-7);
     }
     st_arena_free(&arena);
 }
@@ -440,6 +467,7 @@ int main(void)
         cmocka_unit_test(updates_are_counted),
         cmocka_unit_test(definition_prints_the_appendix),
         cmocka_unit_test(newton_schulz_prints_the_appendix),
+        cmocka_unit_test(small_newton_schulz_is_as_exact_as_float_can_say),
         cmocka_unit_test(gradients_match_differences),
         cmocka_unit_test(host_agrees_with_definition),
         cmocka_unit_test(borders_separate_sequences),
