@@ -66,48 +66,56 @@ static void polynomial(float *b, const float *a, const float *k, sides n)
  * what float has lost of them shows in a tiny network's logits. A matrix takes 32 KiB of stack. */
 enum { EXACT_SIDE = 64 };
 
-typedef struct strides {
-    int64_t down, across;
-} strides;
-
-/* c (side,width) = alpha c + beta a b; a (side,inner), and b (inner,width) by its strides. */
+/* c (side,width) = alpha c + beta a b; a (side,inner), b (inner,width). */
 static void add_product(double *c, double alpha, double beta, const double *a, const double *b,
-                        strides s, int64_t side, int64_t inner, int64_t width)
+                        int64_t side, int64_t inner, int64_t width)
 {
-    for (int64_t i = 0; i < side; i++)
-        for (int64_t j = 0; j < width; j++) {
-            double sum = 0.0;
-            for (int64_t k = 0; k < inner; k++)
-                sum += a[i * inner + k] * b[k * s.down + j * s.across];
-            c[i * width + j] = alpha * c[i * width + j] + beta * sum;
+    for (int64_t i = 0; i < side; i++) {
+        double *row = c + i * width;
+        for (int64_t j = 0; j < width; j++)
+            row[j] *= alpha;
+        for (int64_t k = 0; k < inner; k++) {
+            const double by = beta * a[i * inner + k];
+            for (int64_t j = 0; j < width; j++)
+                row[j] += by * b[k * width + j];
         }
+    }
 }
 
-/* As below; a tall matrix is turned over first. */
+/* to (cols,rows) = from (rows,cols), turned over. */
+static void turn_over(double *to, const double *from, int64_t rows, int64_t cols)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++)
+            to[j * rows + i] = from[i * cols + j];
+}
+
+/* As below; y is a tall matrix turned over. */
 static void iterate_in_double(float *x, sides n, float *iterates)
 {
-    double y[EXACT_SIDE * EXACT_SIDE], old[EXACT_SIDE * EXACT_SIDE];
+    double y[EXACT_SIDE * EXACT_SIDE], z[EXACT_SIDE * EXACT_SIDE];
     double a[EXACT_SIDE * EXACT_SIDE], b[EXACT_SIDE * EXACT_SIDE];
     const int64_t side = n.side, width = n.tall ? n.rows : n.cols;
     const int64_t count = side * width, area = side * side;
-    const strides lies = n.tall ? (strides){1, side} : (strides){width, 1};
+    const int64_t down = n.tall ? 1 : width, across = n.tall ? side : 1;     /* of x */
     double square = 0.0;
     for (int64_t i = 0; i < count; i++)
         square += (double)x[i] * x[i];
     for (int64_t i = 0; i < count; i++)
-        y[i] = x[i / width * lies.down + i % width * lies.across] / (sqrt(square) + STI_NS_EPS);
+        y[i] = x[i / width * down + i % width * across] / (sqrt(square) + (double)STI_NS_EPS);
     for (int k = 0; k < STI_NS_STEPS; k++) {
         for (int64_t i = 0; iterates && i < count; i++)
-            iterates[k * count + i / width * lies.down + i % width * lies.across] = (float)y[i];
+            iterates[k * count + i / width * down + i % width * across] = (float)y[i];
+        turn_over(z, y, side, width);
         memset(a, 0, (size_t)area * sizeof *a);
-        add_product(a, 0.0, 1.0, y, y, (strides){1, width}, side, width, side);
+        add_product(a, 1.0, 1.0, y, z, side, width, side);
         memcpy(b, a, (size_t)area * sizeof *b);
-        add_product(b, STI_NS[k][1], STI_NS[k][2], a, a, (strides){side, 1}, side, side, side);
-        memcpy(old, y, (size_t)count * sizeof *y);
-        add_product(y, STI_NS[k][0], 1.0, b, old, (strides){width, 1}, side, side, width);
+        add_product(b, STI_NS[k][1], STI_NS[k][2], a, a, side, side, side);
+        memcpy(z, y, (size_t)count * sizeof *z);
+        add_product(y, STI_NS[k][0], 1.0, b, z, side, side, width);
     }
     for (int64_t i = 0; i < count; i++)
-        x[i / width * lies.down + i % width * lies.across] = (float)y[i];
+        x[i / width * down + i % width * across] = (float)y[i];
 }
 
 void sti_newton_schulz_host(float *x, int64_t rows, int64_t cols, st_ttt_muon kind,
