@@ -256,7 +256,7 @@ static st_status init(st_arena *arena, const char *folder, const st_init_options
     return write_small_files(arena, folder, &config);
 }
 
-/* Whatever fails, a folder holds what it held before. */
+/* If it fails, files go again that were not there before. */
 st_status st_model_init(const char *folder, const st_init_options *options)
 {
     st_arena arena;
