@@ -15,9 +15,11 @@
 #include "kernels/base/status.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -46,6 +48,19 @@
             fail_msg("%s = %.17g, expected %.17g within %g", #a, near_a_, near_b_,                \
                      (double)(tolerance));                                                        \
     } while (0)
+
+/* Files may grow to `bytes` from now on: a write beyond fails as on a full disk. Gives what they
+ * could grow to before. */
+static inline rlim_t file_limit(rlim_t bytes)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    const rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = bytes;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    return before;
+}
 
 /* Take a folder that a test made away, with all that is in it; 0 when it is gone. */
 static inline int folder_remove(const char *path)

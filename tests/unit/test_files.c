@@ -5,8 +5,6 @@
 #include "kernels/base/files.h"
 
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -97,15 +95,10 @@ static void only_a_plain_file_is_replaced(void **state)
 static void a_full_disk_leaves_nothing_half_written(void **state)
 {
     (void)state;
-    struct rlimit old, tight;
-    getrlimit(RLIMIT_FSIZE, &old);
-    tight = old;
-    tight.rlim_cur = 1000;
-    signal(SIGXFSZ, SIG_IGN);
-    setrlimit(RLIMIT_FSIZE, &tight);
     static const char bytes[5000];
+    const rlim_t before = file_limit(1000);
     const st_status s = st_file_write(in_folder("big"), bytes, sizeof bytes);
-    setrlimit(RLIMIT_FSIZE, &old);
+    file_limit(before);
     assert_int_equal(s.code, ST_ERR_IO);
     assert_non_null(strstr(s.text, "big.part: File too large"));
     assert_false(st_file_exists(in_folder("big")));

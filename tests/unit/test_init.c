@@ -7,9 +7,6 @@
 #include "model/tokenizer.h"
 #include "model/weights.h"
 
-#include <signal.h>
-#include <sys/resource.h>
-
 static void init_into(char folder[40], int jobs, uint64_t seed)
 {
     snprintf(folder, 40, "/tmp/st_init_XXXXXX");
@@ -103,15 +100,10 @@ static void a_full_disk_leaves_no_part_of_a_model(void **state)
     snprintf(notes, sizeof notes, "%s/notes.txt", folder);
     must(st_file_write(notes, "kept", 4));
 
-    struct rlimit old, tight;
-    getrlimit(RLIMIT_FSIZE, &old);
-    tight = old;
-    tight.rlim_cur = 100000;
-    signal(SIGXFSZ, SIG_IGN);
-    setrlimit(RLIMIT_FSIZE, &tight);
     const st_init_options options = {.preset = ST_MODEL_TINY, .voice = ST_VOICE_QUIET};
+    const rlim_t before = file_limit(100000);
     const st_status s = st_model_init(folder, &options);
-    setrlimit(RLIMIT_FSIZE, &old);
+    file_limit(before);
     assert_int_equal(s.code, ST_ERR_IO);
     assert_non_null(strstr(s.text, "model.safetensors"));
 
