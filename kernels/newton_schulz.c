@@ -47,12 +47,12 @@ static void round_bf16(float *x, int64_t count)
         x[i] = st_f32_from_bf16(st_bf16_from_f32(x[i]));
 }
 
-static float norm(const float *x, int64_t count)
+static double length_of(const float *x, int64_t count)
 {
     double square = 0.0;
     for (int64_t i = 0; i < count; i++)
         square += (double)x[i] * x[i];
-    return (float)sqrt(square);
+    return sqrt(square);
 }
 
 /* a = b_k a + c_k a a into b, for the side of n. */
@@ -98,11 +98,9 @@ static void iterate_in_double(float *x, sides n, float *iterates)
     const int64_t side = n.side, width = n.tall ? n.rows : n.cols;
     const int64_t count = side * width, area = side * side;
     const int64_t down = n.tall ? 1 : width, across = n.tall ? side : 1;     /* of x */
-    double square = 0.0;
+    const double scale = 1.0 / (length_of(x, count) + (double)STI_NS_EPS);
     for (int64_t i = 0; i < count; i++)
-        square += (double)x[i] * x[i];
-    for (int64_t i = 0; i < count; i++)
-        y[i] = x[i / width * down + i % width * across] / (sqrt(square) + (double)STI_NS_EPS);
+        y[i] = scale * x[i / width * down + i % width * across];
     for (int k = 0; k < STI_NS_STEPS; k++) {
         for (int64_t i = 0; iterates && i < count; i++)
             iterates[k * count + i / width * down + i % width * across] = (float)y[i];
@@ -132,7 +130,7 @@ void sti_newton_schulz_host(float *x, int64_t rows, int64_t cols, st_ttt_muon ki
 
     if (narrow)
         round_bf16(x, count);
-    const float scale = 1.0f / (norm(x, count) + STI_NS_EPS);
+    const float scale = 1.0f / ((float)length_of(x, count) + STI_NS_EPS);
     for (int64_t i = 0; i < count; i++)
         x[i] *= scale;
     for (int k = 0; k < STI_NS_STEPS; k++) {
@@ -182,7 +180,7 @@ void sti_newton_schulz_backward_host(float *grad, const float *m, int64_t rows, 
     double dot = 0.0;
     for (int64_t i = 0; i < count; i++)
         dot += (double)m[i] * grad[i];
-    const double length = norm(m, count), reach = length + STI_NS_EPS;
+    const double length = (float)length_of(m, count), reach = length + STI_NS_EPS;
     const double turn = length > 0.0 ? dot / (length * reach * reach) : 0.0;
     for (int64_t i = 0; i < count; i++)
         grad[i] = (float)(grad[i] / reach - m[i] * turn);

@@ -124,7 +124,7 @@ ST_CHECKED st_status sti_ttt_backward_plan_device(st_slab *scratch, const st_ttt
 
 /* Host Newton-Schulz: x (rows,cols) becomes NS(x), which has x's singular vectors and singular
  * values near 1. `iterates`, when not NULL, receives the five inputs X_0 .. X_4. `square` is three
- * matrices of the shorter side. */
+ * matrices of the shorter side. Matrices of up to 64 x 64 are worked on in double. */
 void sti_newton_schulz_host(float *x, int64_t rows, int64_t cols, st_ttt_muon kind,
                             float *iterates, float *spare, float *square);
 
